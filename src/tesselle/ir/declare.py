@@ -209,7 +209,7 @@ def op(name: str, *traits: Trait) -> Callable[[type[OpT]], type[OpT]]:
     """Declare the operation `name` with `traits`; see the module's text."""
 
     def declare(cls: type[OpT]) -> type[OpT]:
-        fields = tuple(v for v in vars(cls).values() if isinstance(v, Field))
+        fields = _own_fields(cls)
         spec = _make_spec(name, cls, fields)
         cls.NAME = name
         cls.TRAITS = frozenset(traits)
@@ -221,6 +221,29 @@ def op(name: str, *traits: Trait) -> Callable[[type[OpT]], type[OpT]]:
         return cls
 
     return declare
+
+
+@dataclass_transform(
+    field_specifiers=(operand_def, optional_operand_def, variadic_def, attr_def, region_def, result_type_def),
+    eq_default=False,
+)
+def op_base(cls: type[OpT]) -> type[OpT]:
+    """Mark a class whose fields several operations share; it is no operation itself."""
+    return cls
+
+
+def _own_fields(cls: type[Op]) -> tuple[Field, ...]:
+    """The fields of `cls` and its bases, bases first, each a copy of its own (positions differ between classes)."""
+    found: dict[str, Field] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, Field):
+                copy = Field(value.kind, value.default, value.attr_name)
+                copy.name = name
+                found[name] = copy
+    for name, f in found.items():
+        setattr(cls, name, f)
+    return tuple(found.values())
 
 
 def _make_spec(name: str, cls: type[Op], fields: tuple[Field, ...]) -> OpSpec:

@@ -1,0 +1,108 @@
+"""flow: dispatch regions, executables, and tensor plumbing that needs no kernel of its own."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tesselle.ir.attributes import SymbolRef
+from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, TERMINATOR, Op, Region, Value
+from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, result_types_def, variadic_def
+from tesselle.ir.types import TensorType, Type
+
+
+class Access(enum.Enum):
+    READ_ONLY = "readonly"
+    WRITE_ONLY = "writeonly"
+    READ_WRITE = "readwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchTensorType(Type):
+    """`!flow.dispatch.tensor<readonly:tensor<…>>`: a tensor that a dispatch reads or writes in place."""
+
+    access: Access
+    tensor: TensorType
+
+    def __str__(self) -> str:
+        return f"!flow.dispatch.tensor<{self.access.value}:{self.tensor}>"
+
+
+@op("flow.executable", ISOLATED, SYMBOL_TABLE, NO_TERMINATOR)
+class ExecutableOp(Op):
+    """Device code of one or more dispatches: its body holds one flow.executable.export per entry and a builtin.module.
+
+    The module holds one func.func per entry: arguments of type !flow.dispatch.tensor (bindings, inputs before outputs),
+    then index and scalar operands (push constants; among them the dynamic dimensions of the bindings).
+    """
+
+    sym_name: str = attr_def()
+    body: Region = region_def()
+
+
+@op("flow.executable.export", ISOLATED)
+class ExecutableExportOp(Op):
+    """An entry: names the function; `workgroup_count` computes the grid (x, y, z) from the push constants of type index.
+
+    The region is empty until code generation has chosen tile sizes; then it ends in flow.return with three index values.
+    `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
+    """
+
+    sym_name: str = attr_def()
+    function: SymbolRef = attr_def()
+    dim_bindings: tuple[tuple[int | None, ...], ...] = attr_def()
+    workgroup_count: Region = region_def(default=None)
+
+
+@op("flow.dispatch.region")
+class DispatchRegionOp(Op):
+    """A group of operations that becomes one dispatch; uses values from outside until it is outlined."""
+
+    result_types_: Sequence[Type] = result_types_def()
+    body: Region = region_def()
+
+
+@op("flow.return", TERMINATOR)
+class ReturnOp(Op):
+    values: Sequence[Value] = variadic_def()
+
+
+@op("flow.dispatch", PURE)
+class DispatchOp(Op):
+    """results = entry(arguments). `result_dims` are the dynamic dimensions of the results, in order.
+
+    Arguments: tensors (bindings) and index/scalar values (push constants) in the order of the entry's function; results
+    are the function's written bindings. `tied`: for each result the argument that it updates in place, or None.
+    """
+
+    arguments: Sequence[Value] = variadic_def()
+    result_dims: Sequence[Value] = variadic_def()
+    entry: SymbolRef = attr_def()
+    tied: tuple[int | None, ...] = attr_def(default=())
+    result_types_: Sequence[Type] = result_types_def()
+
+
+@op("flow.dispatch.tensor.load", PURE)
+class DispatchTensorLoadOp(Op):
+    """The whole tensor behind a binding."""
+
+    source: Value = operand_def()
+    result_type: TensorType = result_type_def()
+
+
+@op("flow.dispatch.tensor.store")
+class DispatchTensorStoreOp(Op):
+    """Write the whole tensor behind a binding."""
+
+    value: Value = operand_def()
+    target: Value = operand_def()
+
+
+@op("flow.tensor.reshape", PURE)
+class TensorReshapeOp(Op):
+    """The same elements under another shape; no data moves. `result_dims`: dynamic dimensions of the result."""
+
+    source: Value = operand_def()
+    result_dims: Sequence[Value] = variadic_def()
+    result_type: TensorType = result_type_def()

@@ -1,0 +1,1 @@
+"""linalg: structured operations on tensors, in destination-passing style. `ops.py` declares, see there."""
