@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tesselle.artifact.vm_isa import DTYPE_CODES
 from tesselle.support.diagnostics import ArtifactError
@@ -59,7 +59,7 @@ class FunctionRecord:
 
 @dataclass(frozen=True, slots=True)
 class EntryRecord:
-    """One kernel of an executable. `summary` says what it computes; flops and bytes count one call, None when dynamic."""
+    """One kernel of an executable: `summary` says what it computes; flops and bytes of one call, None when dynamic."""
 
     name: str
     summary: str = ""
@@ -135,18 +135,17 @@ class Manifest:
         return _read_manifest(data)
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """Dataclasses to what json can write."""
     match value:
         case DType():
             return value.name
         case tuple():
-            # isinstance narrows to tuple[Unknown, ...]; the elements are schema values by construction.
-            return [_plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+            return [_plain(v) for v in cast(tuple[object, ...], value)]
         case None | str() | int():
             return value
         case _:
-            names: tuple[str, ...] = type(value).__slots__  # pyright: ignore[reportAttributeAccessIssue]
+            names = cast(tuple[str, ...], getattr(value, "__slots__"))  # noqa: B009 (object has none)
             return {name: _plain(getattr(value, name)) for name in names}
 
 
@@ -156,7 +155,7 @@ class _Fields:
     def __init__(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise _error(path, f"expected an object, found {_kind(value)}")
-        self._left: dict[str, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]
+        self._left = dict(cast(dict[str, Any], value))
         self._path = path
 
     def take(self, name: str, read: Callable[[Any, str], T]) -> T:
@@ -178,8 +177,16 @@ def _error(path: str, text: str) -> ArtifactError:
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
-    return names.get(type(value), type(value).__name__)
+    names: dict[type, str] = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
+    kind: type = type(value)
+    return names.get(kind, kind.__name__)
 
 
 def _string(value: Any, path: str) -> str:
@@ -217,8 +224,8 @@ def _list(read: Callable[[Any, str], T]) -> Callable[[Any, str], tuple[T, ...]]:
     def read_list(value: Any, path: str) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise _error(path, f"expected a list, found {_kind(value)}")
-        items: list[Any] = value
-        return tuple(read(item, f"{path}[{i}]") for i, item in enumerate(items))
+        items = enumerate(cast(list[Any], value))
+        return tuple(read(item, f"{path}[{i}]") for i, item in items)
 
     return read_list
 

@@ -5,19 +5,21 @@
                 u32 bytes of type data, u32 words of code, rest zero
     strings     count × {u32 offset, u32 length} into the string data
     globals     count × {u32 name, u32 type, u64 initial value's bits}
-    functions   count × {u32 name, u32 flags (bit 0: exported), u32 argument count, u32 result count, u32 register count,
-                u32 first type (in the type data: registers, then results), u32 first code word, u32 code words}
+    functions   count × {u32 name, u32 flags (bit 0: exported), u32 argument count, u32 result count,
+                u32 register count, u32 first type (in the type data: registers, then results), u32 first code word,
+                u32 code words}
     string data, type data (one byte each), both padded with zeros to 4 bytes
     code        u32 words
 
-Little-endian; the sections follow one another without gaps and fill the file. `decode` checks what it needs to make plain
-data; the runtime's own verifier checks everything before anything runs.
+Little-endian; the sections follow one another without gaps and fill the file. `decode` checks what it needs to make
+plain data; the runtime's own verifier checks everything before anything runs.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -245,7 +247,7 @@ class _Reader:
 def decode(data: bytes) -> VmModule:
     """Read `host.vm`. ArtifactError, in one line, for anything malformed."""
     reader = _Reader(bytes(data))
-    fields = _HEADER.unpack(reader.take(_HEADER.size, "the header"))
+    fields: tuple[Any, ...] = _HEADER.unpack(reader.take(_HEADER.size, "the header"))
     magic, version, isa, n_strings, n_globals, n_functions, initializer, string_bytes, type_bytes, n_words = fields
     if magic != MAGIC:
         raise ArtifactError(f"host.vm: begins with {magic!r}, not {MAGIC!r}")

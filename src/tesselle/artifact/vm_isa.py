@@ -1,23 +1,24 @@
 """The instruction set of Tesselle's virtual machine: the one table that everybody reads.
 
-The compiler emits from it, `vm_module` encodes and decodes with it, the C++ interpreter's header is generated from it at
-build time, and the documentation prints it.
+The compiler emits from it, `vm_encoding` encodes and decodes with it, the C++ interpreter's header is generated from it
+at build time, and the documentation prints it.
 
 Machine model
-    A function has registers r0…rn-1, each with one fixed type (i32, i64, f32, f64 or ref). Arguments arrive in the first
-    registers. Every register is zero (refs: null) when a call begins, so reading before writing is defined. A ref register
-    holds a counted reference to a buffer, a buffer view, a command buffer or a fence; which of them is checked when an
-    instruction uses it. Integers wrap. Nothing traps: division by zero gives 0 (quotient and remainder), the quotient of
-    the smallest integer by -1 wraps (remainder 0), a shift by the width or more gives what shifting bit by bit would give,
-    float to integer saturates and turns NaN into 0.
+    A function has registers r0…rn-1, each with one fixed type (i32, i64, f32, f64 or ref). Arguments arrive in the
+    first registers. Every register is zero (refs: null) when a call begins, so reading before writing is defined. A ref
+    register holds a counted reference to a buffer, a buffer view, a command buffer or a fence; which of them is checked
+    when an instruction uses it. Integers wrap. Nothing traps: division by zero gives 0 (quotient and remainder), the
+    quotient of the smallest integer by -1 wraps (remainder 0), a shift by the width or more gives what shifting bit by
+    bit would give (the amount is unsigned), float to integer saturates and turns NaN into 0.
 
 Encoding
-    32-bit words. An instruction is a head word (opcode in the low 16 bits, length in words in the high 16), its results,
-    its operands, in the order of the table. A register, a label (word offset inside the function), an index into a table
-    and a 32-bit immediate take one word; a 64-bit immediate takes two, low word first; a list is a count and its elements;
-    a binding is four words: slot, register of the offset, register of the length, access mask.
+    32-bit words. An instruction is a head word (opcode in the low 16 bits, length in words in the high 16), its
+    results, its operands, in the order of the table. A register, a label (word offset inside the function), an index
+    into a table and a 32-bit immediate take one word; a 64-bit immediate takes two, low word first; a list is a count
+    and its elements; a binding is four words: slot, register of the offset, register of the length, access mask.
 
-Opcodes are part of the artifact format: a row never changes its number or meaning; new rows go at the end of their group.
+Opcodes are part of the artifact format: a row never changes its number or meaning; new rows go at the end of their
+group.
 """
 
 from __future__ import annotations
@@ -254,9 +255,7 @@ def _conversions(t: _Table) -> None:
 
 def _hal(t: _Table) -> None:
     t.group(0x200)
-    t.row(
-        "hal.constant", "index:imm_i32", "buffer:ref", "Constant `index` of the manifest, read-only, 64-byte aligned."
-    )
+    t.row("hal.constant", "index:imm_i32", "buffer:ref", "Constant `index` of the manifest, read-only.")
     t.row("hal.buffer.allocate", "size:i64", "buffer:ref", "A new buffer, 64-byte aligned, contents undefined.")
     t.row("hal.buffer.length", "buffer:ref", "length:i64", "Its length in bytes.")
     for x, r in (("i8", "i32"), ("i16", "i32"), ("i32", "i32"), ("i64", "i64"), ("f32", "f32"), ("f64", "f64")):
@@ -270,7 +269,7 @@ def _hal(t: _Table) -> None:
         "hal.view.buffer",
         "view:ref",
         "buffer:ref",
-        "The bytes of the view, as a buffer that starts at the view's offset.",
+        "The bytes of the view as a buffer: begins at its offset.",
     )
     t.row("hal.view.dim", "view:ref, axis:imm_i32", "size:i64", "shape[axis]")
     text = "Fail unless the view has this dtype and rank; the message names argument `argument`."
@@ -284,7 +283,7 @@ def _hal(t: _Table) -> None:
         "hal.command_buffer.finalize",
         "commands:ref",
         "",
-        "End recording; from here on it may be executed, any number of times.",
+        "End recording; now it may be executed, any number of times.",
     )
     t.row(
         "hal.command_buffer.dispatch",
@@ -314,9 +313,7 @@ def _hal(t: _Table) -> None:
         "",
         "Execute after `wait` (null: at once), then signal `signal`; slot i is buffers[i].",
     )
-    t.row(
-        "hal.fence.await", "fence:ref", "", "Suspend the call until the fence is signalled; a failure fails the call."
-    )
+    t.row("hal.fence.await", "fence:ref", "", "Suspend the call until it is signalled; a failure fails the call.")
 
 
 def _build() -> tuple[Instruction, ...]:

@@ -1,14 +1,14 @@
 """A VM module as plain data, a builder for it, and its text form.
 
-    b = FunctionBuilder("main", arguments=["i64", "i64"], results=["i64"])
+    b = FunctionBuilder("main", argument_types=["i64", "i64"], result_types=["i64"])
     x, y = b.arguments
     (s,) = b.emit("add.i64", x, y)
     b.emit("return", (s,))
     module = VmModule((b.finish(),))
     data = encode(module)          # vm_encoding; decode(data) == module
 
-Operands in the plain data: a register is its number; immediates are int or float; a dtype is a DType; labels, functions,
-strings and globals are named (`str`); lists are tuples; a binding is a `Binding`.
+Operands in the plain data: a register is its number; immediates are int or float; a dtype is a DType; labels,
+functions, strings and globals are named (`str`); lists are tuples; a binding is a `Binding`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tesselle.support.dtypes import DType
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One buffer range of a dispatch: `offset` and `length` are i64 registers, `access` is a mask of ACCESS_READ/WRITE."""
+    """A buffer range of a dispatch: `offset`, `length` are i64 registers, `access` is a mask of ACCESS_READ/WRITE."""
 
     slot: int
     offset: int
