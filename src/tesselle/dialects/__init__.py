@@ -1,0 +1,1 @@
+"""The dialects: declarations of operations, their types and attributes, and their text."""
