@@ -1,0 +1,1 @@
+"""Emission of host programs: vm IR to bytecode."""
