@@ -17,7 +17,7 @@ import enum
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 from tesselle.ir.attributes import UNIT
 from tesselle.ir.core import Block, Op, OpResult, Region, Trait, Value
@@ -66,7 +66,7 @@ class Field:
             return self
         kind = self.kind
         if kind is FieldKind.ATTRIBUTE:
-            value = op.attributes.get(self.attr_name, _MISSING)
+            value: Any = op.attributes.get(self.attr_name, _MISSING)
             if value is not _MISSING:
                 return True if value is UNIT else value
             if self.default is _MISSING:
@@ -110,8 +110,7 @@ class Field:
             assert op.operand_segments is not None
             return op.operand_segments[self.index]
         # The only variadic group takes what the single operands around it leave.
-        singles = type(op).SPEC.single_operand_count  # type: ignore[attr-defined]  # set by the decorator
-        return len(op.operands) - singles
+        return len(op.operands) - spec_of(op).single_operand_count
 
 
 def operand_def() -> Any:

@@ -79,8 +79,8 @@ class DispatchOp(Op):
     arguments: Sequence[Value] = variadic_def()
     result_dims: Sequence[Value] = variadic_def()
     entry: SymbolRef = attr_def()
-    tied: tuple[int | None, ...] = attr_def(default=())
     result_types_: Sequence[Type] = result_types_def()
+    tied: tuple[int | None, ...] = attr_def(default=())
 
 
 @op("flow.dispatch.tensor.load", PURE)

@@ -207,8 +207,8 @@ class ScatterOp(Op):
     outputs: Sequence[Value] = variadic_def()
     index_dims: tuple[int, ...] = attr_def()
     inserted_dims: tuple[int, ...] = attr_def()
-    unique: bool = attr_def(default=False)
     body: Region = region_def()
+    unique: bool = attr_def(default=False)
 
     def infer(self) -> Sequence[Type]:
         return [v.type for v in self.outputs]
