@@ -215,21 +215,21 @@ def _integers(t: _Table) -> None:
     for name in names.split():
         for x in _INTEGERS:
             t.row(f"{name}.{x}", f"lhs:{x}, rhs:{x}", f"result:{x}", f"result = {name}(lhs, rhs)")
-    for name in ["eq", "ne", "lt_s", "le_s", "lt_u", "le_u"]:
+    for name in "eq ne lt_s le_s lt_u le_u".split():
         for x in _INTEGERS:
             t.row(f"cmp.{name}.{x}", f"lhs:{x}, rhs:{x}", "result:i32", f"result = lhs {name} rhs ? 1 : 0")
 
 
 def _floats(t: _Table) -> None:
     t.group(0x0C0)
-    for name in ["add", "sub", "mul", "div", "min", "max", "rem", "pow"]:
+    for name in "add sub mul div min max rem pow".split():
         for x in _FLOATS:
             note = " (NaN when either is)" if name in ("min", "max") else ""
             t.row(f"{name}.{x}", f"lhs:{x}, rhs:{x}", f"result:{x}", f"result = {name}(lhs, rhs){note}")
-    for name in ["neg", "abs", "floor", "ceil", "sqrt"]:
+    for name in "neg abs floor ceil sqrt".split():
         for x in _FLOATS:
             t.row(f"{name}.{x}", f"operand:{x}", f"result:{x}", f"result = {name}(operand)")
-    for name in ["eq", "ne", "lt", "le"]:
+    for name in "eq ne lt le".split():
         for x in _FLOATS:
             t.row(f"cmp.{name}.{x}", f"lhs:{x}, rhs:{x}", "result:i32", f"result = lhs {name} rhs ? 1 : 0")
 

@@ -272,7 +272,7 @@ def _make_spec(name: str, cls: type[Op], fields: tuple[Field, ...]) -> OpSpec:
 def _make_init(spec: OpSpec) -> Callable[..., None]:
     """A constructor that takes the fields in order, infers result types and assembles the operation.
 
-    It is compiled from text, as `dataclasses` does: compilers build operations by the thousand, and this halves the time.
+    It is compiled from text, as `dataclasses` does: operations are built by the thousand, and this halves the time.
     """
     parameters = ["self"]
     names: dict[str, Any] = {"Region": Region, "OpResult": OpResult, "UNKNOWN": UNKNOWN, "same": _same}

@@ -43,9 +43,9 @@ class ExecutableOp(Op):
 
 @op("flow.executable.export", ISOLATED)
 class ExecutableExportOp(Op):
-    """An entry: names the function; `workgroup_count` computes the grid (x, y, z) from the push constants of type index.
+    """An entry: names the function; `workgroup_count` computes the grid (x, y, z) from the index push constants.
 
-    The region is empty until code generation has chosen tile sizes; then it ends in flow.return with three index values.
+    The region is empty until code generation has chosen tile sizes; then it ends in flow.return of three index values.
     `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
     """
 
