@@ -111,7 +111,7 @@ class FillOp(Op):
 
 @op("linalg.contract", PURE)
 class ContractOp(Op):
-    """out[maps_out(d)] += lhs[map_lhs(d)] * rhs[map_rhs(d)] over all d: a matrix product of any layout, with batch dims.
+    """out[maps_out(d)] += lhs[map_lhs(d)] * rhs[map_rhs(d)] over all d: a matrix product of any layout, batched.
 
     Maps are projections. A loop dimension is batch (in all three), m (lhs, out), n (rhs, out) or k (lhs, rhs).
     Products and sums are taken in the element type of `out`.
@@ -197,7 +197,7 @@ class ScatterOp(Op):
     """for u in updates (row-major): out[place(u)] = body(out[place(u)], updates[u]), where place(u) lies in bounds.
 
     `indices`: [updates…, k] of index or integers, `updates`: [updates…, window…]; `out`: full shape. Index component j
-    addresses dimension `index_dims[j]` of out; the window covers the dimensions of out not in `inserted_dims`, in order.
+    addresses dimension `index_dims[j]` of out; the window covers the dimensions of out that `inserted_dims` leaves.
     An update whose whole window does not lie inside out is skipped (StableHLO spec, scatter). `unique` promises
     that no place is written twice.
     """
