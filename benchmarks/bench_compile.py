@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from model import load_model
 
 import tesselle as ts
+from model import load_model
 
 MLP = Path(__file__).parents[1] / "examples" / "mlp.mlir"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import jax
 import numpy as np
-from model import load_model
 
 import tesselle as ts
+from model import load_model
 
 
 def load_one_thread(lowered: Any) -> Callable[..., Any]:
@@ -23,7 +24,7 @@ def bench_mlp(beside_peers: Any) -> None:
     sizes = (784, 1024, 1024, 10)
     layers = [
         (rng.normal(size=(m, n)).astype(np.float32) / np.float32(m**0.5), rng.normal(size=n).astype(np.float32))
-        for m, n in zip(sizes, sizes[1:], strict=False)
+        for m, n in pairwise(sizes)
     ]
 
     def mlp(x: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
 """Shared parts of the benchmarks: peers timed side by side, and what this machine could do at best.
 
-Every benchmark measures Tesselle and its peers in one run, taking turns, so that a machine that grows slower or faster in between
-does so for all of them; what is reported beside the times is the ratio.
+Every benchmark measures Tesselle and its peers in one run, taking turns, so that a machine that grows slower or faster
+in between does so for all of them; what is reported beside the times is the ratio.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def limits() -> Limits:
 def beside_peers(benchmark: Any) -> Callable[[Call, Mapping[str, Call]], dict[str, float]]:
     """`beside_peers(call, {"jax": …})` times `call` as the benchmark and every peer between its rounds.
 
-    Returns median seconds by name ("tesselle" is `call`). The ratio peer / Tesselle (above 1: Tesselle is faster) is kept with
-    the benchmark as `speedup_over_PEER`.
+    Returns median seconds by name ("tesselle" is `call`). The ratio peer / Tesselle (above 1: Tesselle is faster) is
+    kept with the benchmark as `speedup_over_PEER`.
     """
 
     def measure(call: Call, peers: Mapping[str, Call], rounds: int = 15) -> dict[str, float]:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from model import load_model
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import tesselle as ts
+from model import load_model
 from tesselle.cli.console import format_bytes, format_seconds
 from tesselle.cli.progress import compile_progress
 
@@ -92,16 +92,14 @@ def main() -> int:
     np.save(folder / "embedding.npy", expected[:1])
     command = Path(sys.executable).with_name("tesselle")
     shown = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    inputs = f"--input @{folder}/ids.npy --input @{folder}/mask.npy"
     console.print("\nTry next:")
-    console.print(
-        f"  {shown} run {arguments.output} --input @{folder}/ids.npy --input @{folder}/mask.npy"
-        f" --expected @{folder}/embedding.npy --tolerance 1e-4",
-        soft_wrap=True,
-    )
-    console.print(f"  {shown} dump {arguments.output}", soft_wrap=True)
-    console.print(
-        f"  {shown} bench {arguments.output} --input @{folder}/ids.npy --input @{folder}/mask.npy", soft_wrap=True
-    )
+    for line in (
+        f"run {arguments.output} {inputs} --expected @{folder}/embedding.npy --tolerance 1e-4",
+        f"dump {arguments.output}",
+        f"bench {arguments.output} {inputs}",
+    ):
+        console.print(f"  {shown} {line}", soft_wrap=True)
     return 0
 
 
