@@ -28,8 +28,9 @@ def _index() -> str:
 |---|---|
 {rows}
 
-An error is one message on standard error, with its place and its rule, and exit code 1; `tesselle --traceback COMMAND …` shows
-where in Tesselle it was raised. A command line that is not one (an unknown flag, a missing argument) gives exit code 2.
+An error is one message on standard error, with its place and its rule, and exit code 1;
+`tesselle --traceback COMMAND …` shows where in Tesselle it was raised. A command line that is not one (an unknown flag,
+a missing argument) gives exit code 2.
 
 ## Environment
 

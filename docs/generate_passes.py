@@ -16,8 +16,8 @@ def page() -> str:
     sections = "\n".join(_section(name, cls) for name, cls in sorted(PASSES.items()))
     return f"""# Passes
 
-`tesselle opt --pass NAME file.mlir` runs a pass by itself. A pass says which facts about the IR it needs, gives and breaks; the
-pipeline checks that every need is met.
+`tesselle opt --pass NAME file.mlir` runs a pass by itself. A pass says which facts about the IR it needs, gives and
+breaks; the pipeline checks that every need is met.
 
 | fact | what holds |
 |---|---|
