@@ -7,5 +7,5 @@ Grammar of the IR, on one page:
     Op        = name operands attributes successors regions -> OpResult*      at a Location
     Value     = OpResult | BlockArgument, has one Type and knows its uses
     Type      = DType | TensorType | VectorType | MemRefType | FunctionType | TupleType | TokenType | a dialect's own
-    Attribute = Python value (bool, int, float, str, tuple, Type, enum) | DenseElements | AffineMap | SymbolRef | a dialect's own
+    Attribute = bool | int | float | str | tuple | enum | Type | DenseElements | AffineMap | SymbolRef | a dialect's own
 """

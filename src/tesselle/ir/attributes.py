@@ -137,7 +137,22 @@ class DenseElements:
         return f"DenseElements({self.type}{', splat' if self.is_splat else ''})"
 
 
-Attribute: TypeAlias = (
-    "bool | int | float | str | None | Type | enum.Enum | UnitAttr | IntegerAttr | FloatAttr | SymbolRef | DenseArray"
-    " | DenseElements | OpaqueAttr | AffineMap | DialectAttr | tuple[Attribute, ...] | Mapping[str, Attribute]"
+_Leaf: TypeAlias = (
+    bool
+    | int
+    | float
+    | str
+    | Type
+    | enum.Enum
+    | UnitAttr
+    | IntegerAttr
+    | FloatAttr
+    | SymbolRef
+    | DenseArray
+    | DenseElements
+    | OpaqueAttr
+    | AffineMap
+    | DialectAttr
+    | None
 )
+Attribute: TypeAlias = "_Leaf | tuple[Attribute, ...] | Mapping[str, Attribute]"

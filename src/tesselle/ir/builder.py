@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ class Builder:
         return op
 
     @contextmanager
-    def at(self, block: Block, before: Op | None = None) -> Iterator[None]:
+    def at(self, block: Block, before: Op | None = None) -> Generator[None, None, None]:
         """Insert elsewhere for the duration of a `with`."""
         saved = self.block, self.before
         self.block, self.before = block, before
@@ -56,7 +56,7 @@ class Builder:
             self.block, self.before = saved
 
     @contextmanager
-    def located(self, location: Location) -> Iterator[None]:
+    def located(self, location: Location) -> Generator[None, None, None]:
         """Use another location for the duration of a `with`."""
         saved = self.location
         self.location = location

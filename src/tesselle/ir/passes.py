@@ -10,14 +10,14 @@ import dataclasses
 import enum
 import re
 import time
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from tesselle.ir.core import Op
 from tesselle.ir.verify import verify
 from tesselle.support.diagnostics import CompilerError, OptionError, TesselleError
+from tesselle.support.options import parse_options
 
 PassT = TypeVar("PassT", bound="Pass")
 
@@ -80,34 +80,17 @@ def register_pass(
     return declare
 
 
-_OPTION_TYPES: Mapping[Any, Callable[[str], Any]] = {
-    int: int,
-    str: str,
-    float: float,
-    bool: lambda s: {"true": True, "false": False}[s.lower()],
-}
-
-
 def parse_pass(text: str) -> Pass:
     """Make a pass from `name` or `name{option=value,…}`; OptionError when there is no such pass or option."""
     match = re.fullmatch(r"([\w.-]+)(?:\{(.*)\})?", text.strip())
     if match is None or match[1] not in PASSES:
         known = ", ".join(sorted(PASSES))
         raise OptionError(f"there is no pass '{text}'; known passes: {known}")
-    cls = PASSES[match[1]]
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]  # every pass is a dataclass
-    options: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for part in filter(None, (match[2] or "").split(",")):
         key, _, value = part.partition("=")
-        key = key.strip().replace("-", "_")
-        if key not in names:
-            raise OptionError(f"pass {match[1]} has no option '{key}'; it has: {', '.join(names) or 'none'}")
-        try:
-            options[key] = _OPTION_TYPES[hints[key]](value.strip())
-        except (KeyError, ValueError) as error:
-            raise OptionError(f"option {key} of pass {match[1]} cannot be '{value}'") from error
-    return cls(**options)
+        texts[key.strip()] = value.strip()
+    return parse_options(PASSES[match[1]], texts)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def apply_patterns(root: Op, patterns: Iterable[Pattern], *, max_rewrites: int =
             if not isinstance(result, _Done):
                 erased.update(op.walk())
                 op.replace_with(result)
-            elif op.parent is not None:
+            elif _is_attached(op):
                 worklist[op] = None
             for t in rewriter.touched:
                 if t not in erased:
@@ -141,6 +141,10 @@ def apply_patterns(root: Op, patterns: Iterable[Pattern], *, max_rewrites: int =
                         worklist[inner] = None
             break
     return changed
+
+
+def _is_attached(op: Op) -> bool:
+    return op.parent is not None
 
 
 def is_pure(op: Op) -> bool:

@@ -68,7 +68,7 @@ def _verify_op(op: Op) -> None:
         )
         assert sizes is not None
         for size, f in zip(sizes, spec.operands, strict=True):
-            if f.kind is not FieldKind.VARIADIC and size > 1 or (f.kind is FieldKind.OPERAND and size != 1):
+            if (f.kind is not FieldKind.VARIADIC and size > 1) or (f.kind is FieldKind.OPERAND and size != 1):
                 op.fail("operandSegmentSizes", f"group '{f.name}' ({f.kind.value}) has {size} operands")
     elif len(spec.operands) == single:
         op.require(len(op.operands) == single, "operands", f"expected {single} operands, found {len(op.operands)}")

@@ -30,7 +30,7 @@ def row_major_strides(shape: Sequence[Dim]) -> tuple[Dim, ...]:
 
 @op("memref.alloca")
 class AllocaOp(Op):
-    """Scratch of static shape in the worker's local memory, 64-byte aligned, undefined contents; lives for the kernel."""
+    """Scratch of static shape in the worker's local memory: 64-byte aligned, undefined contents."""
 
     result_type: MemRefType = result_type_def()
 

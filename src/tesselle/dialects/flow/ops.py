@@ -44,9 +44,9 @@ class ExecutableOp(Op):
 
 @op("flow.executable.export", ISOLATED)
 class ExecutableExportOp(Op):
-    """An entry: names the function; `workgroup_count` computes the grid (x, y, z) from the push constants of type index.
+    """An entry: names the function; `workgroup_count` computes the grid (x, y, z) from the index push constants.
 
-    The region is empty until code generation has chosen tile sizes; then it ends in flow.return with three index values.
+    The region is empty until code generation has chosen tile sizes; then it ends in flow.return of three index values.
     `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
     `summary` says in words what the entry computes; `flops` and `bytes` are those of one run, None when dynamic.
     """
@@ -88,8 +88,8 @@ class DispatchOp(Op):
     arguments: Sequence[Value] = variadic_def()
     result_dims: Sequence[Value] = variadic_def()
     entry: SymbolRef = attr_def()
-    tied: tuple[int | None, ...] = attr_def(default=())
     result_types_: Sequence[Type] = result_types_def()
+    tied: tuple[int | None, ...] = attr_def(default=())
 
 
 @op("flow.dispatch.tensor.load", PURE)

@@ -111,7 +111,7 @@ class FillOp(Op):
 
 @op("linalg.contract", PURE)
 class ContractOp(Op):
-    """out[maps_out(d)] += lhs[map_lhs(d)] * rhs[map_rhs(d)] over all d: a matrix product with any layout and batch dims.
+    """out[maps_out(d)] += lhs[map_lhs(d)] * rhs[map_rhs(d)] over all d: a matrix product of any layout, batched.
 
     Maps are projections. A loop dimension is batch (in all three), m (lhs, out), n (rhs, out) or k (lhs, rhs).
     Products and sums are taken in the element type of `out`.
@@ -197,8 +197,8 @@ class ScatterOp(Op):
     """for u in updates (row-major): out[place(u)] = body(out[place(u)], updates[u]), where place(u) lies in bounds.
 
     `indices`: [updates…, k] of index or integers, `updates`: [updates…, window…]; `out`: full shape. Index component j
-    addresses dimension `index_dims[j]` of out; the window covers the dimensions of out that are not in `inserted_dims`, in
-    order. An update whose whole window does not lie inside out is skipped (StableHLO spec, scatter). `unique` promises
+    addresses dimension `index_dims[j]` of out; the window covers the dimensions of out that `inserted_dims` leaves.
+    An update whose whole window does not lie inside out is skipped (StableHLO spec, scatter). `unique` promises
     that no place is written twice.
     """
 
@@ -207,8 +207,8 @@ class ScatterOp(Op):
     outputs: Sequence[Value] = variadic_def()
     index_dims: tuple[int, ...] = attr_def()
     inserted_dims: tuple[int, ...] = attr_def()
-    unique: bool = attr_def(default=False)
     body: Region = region_def()
+    unique: bool = attr_def(default=False)
 
     def infer(self) -> Sequence[Type]:
         return [v.type for v in self.outputs]

@@ -1,0 +1,94 @@
+"""Tesselle compiles machine-learning programs ahead of time and runs them anywhere.
+
+    import tesselle as ts
+
+    artifact = ts.compile("model.mlir", targets=["cpu"])
+    artifact.save("model.tsl")
+    program = ts.load("model.tsl")
+    y = program["main"](x)
+
+Every name is imported when it is first used: running a program loads neither the compiler nor LLVM.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tesselle.support.version import __version__
+
+if TYPE_CHECKING:
+    from tesselle.artifact import Artifact
+    from tesselle.compiler import compile
+    from tesselle.runtime import Function, Future, Program, Session, devices, load
+    from tesselle.support.diagnostics import (
+        ArtifactError,
+        CompilerError,
+        Diagnostic,
+        ExecutionError,
+        InvocationError,
+        OptionError,
+        ParseError,
+        TesselleError,
+        Unsupported,
+        VerifyError,
+    )
+    from tesselle.support.options import CompileOptions
+
+_HOMES = {
+    "Artifact": "tesselle.artifact",
+    "ArtifactError": "tesselle.support.diagnostics",
+    "CompileOptions": "tesselle.support.options",
+    "CompilerError": "tesselle.support.diagnostics",
+    "Diagnostic": "tesselle.support.diagnostics",
+    "ExecutionError": "tesselle.support.diagnostics",
+    "Function": "tesselle.runtime",
+    "Future": "tesselle.runtime",
+    "InvocationError": "tesselle.support.diagnostics",
+    "OptionError": "tesselle.support.diagnostics",
+    "ParseError": "tesselle.support.diagnostics",
+    "Program": "tesselle.runtime",
+    "Session": "tesselle.runtime",
+    "TesselleError": "tesselle.support.diagnostics",
+    "Unsupported": "tesselle.support.diagnostics",
+    "VerifyError": "tesselle.support.diagnostics",
+    "compile": "tesselle.compiler",
+    "devices": "tesselle.runtime",
+    "load": "tesselle.runtime",
+}
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "CompileOptions",
+    "CompilerError",
+    "Diagnostic",
+    "ExecutionError",
+    "Function",
+    "Future",
+    "InvocationError",
+    "OptionError",
+    "ParseError",
+    "Program",
+    "Session",
+    "TesselleError",
+    "Unsupported",
+    "VerifyError",
+    "__version__",
+    "compile",
+    "devices",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

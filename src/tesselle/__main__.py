@@ -1,0 +1,5 @@
+"""`python -m tesselle` is the `tesselle` command."""
+
+from tesselle.cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""`tesselle compile`: from a source program to an artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tesselle.cli.option_flags import flags_of, options_from
+from tesselle.support.options import CompileOptions
+
+
+@click.command("compile")
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write [default: SOURCE with .tsl].")
+@click.option("--target", "targets", multiple=True, default=("cpu",), metavar="TARGET", help="Target; repeatable.")
+@flags_of(CompileOptions)
+@click.option("-q", "--quiet", is_flag=True, help="No progress display.")
+def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: bool, **given: Any) -> None:
+    """Compile SOURCE (StableHLO as MLIR text; `-`: standard input) into an artifact.
+
+    With --compile-to PHASE the result is the IR after that phase, as text, on standard output unless -o names a file;
+    such text goes on from there with --compile-from PHASE.
+    """
+    import time
+
+    import tesselle as ts
+    from tesselle.cli.console import format_bytes, format_seconds, stderr
+    from tesselle.cli.environment import read_environment
+    from tesselle.cli.progress import compile_progress
+
+    cache_dir = read_environment().cache_dir
+    if given["cache_dir"] is None and cache_dir is not None:
+        given["cache_dir"] = str(cache_dir)
+    options = options_from(CompileOptions, given)
+    program: Path | str = click.get_text_stream("stdin").read() if str(source) == "-" else source
+    if options.compile_to is not None and options.compile_to != "vm":
+        from tesselle.compiler import compile_to_text
+
+        text = compile_to_text(program, targets=list(targets), options=options)
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            output.write_text(text)
+        return
+    started = time.perf_counter()
+    with compile_progress(stderr(), quiet=quiet) as progress:
+        artifact = ts.compile(program, targets=list(targets), options=options, progress=progress)
+    destination = output or (Path("a.tsl") if str(source) == "-" else source.with_suffix(".tsl"))
+    artifact.save(destination)
+    if not quiet:
+        size, took = format_bytes(destination.stat().st_size), format_seconds(time.perf_counter() - started)
+        stderr().print(f"[bold]{destination}[/bold]: {size}, compiled in {took}")

@@ -1,0 +1,138 @@
+"""`tesselle dump`: what is inside an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tesselle.artifact import Artifact
+
+
+@click.command("dump")
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--section",
+    "sections",
+    multiple=True,
+    metavar="NAME",
+    help="Only this section: manifest, functions, vm, executables, constants or files; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The manifest as it stands in the file, and nothing else.")
+def command(artifact: Path, sections: tuple[str, ...], as_json: bool) -> None:
+    """Show what is inside ARTIFACT: manifest, signatures, host program, executables, constants, files."""
+    import tesselle as ts
+    from tesselle.support.diagnostics import OptionError
+
+    unknown = [s for s in sections if s not in SECTIONS]
+    if unknown:
+        raise OptionError(f"--section: '{unknown[0]}' is not one of {', '.join(SECTIONS)}")
+    opened = ts.Artifact.open(artifact)
+    if as_json:
+        click.echo(opened.manifest.to_json(), nl=False)
+        return
+    for name in sections or SECTIONS:
+        _heading(name)
+        SECTIONS[name](opened)
+
+
+def _heading(name: str) -> None:
+    from tesselle.cli.console import stdout
+
+    stdout().print(f"[bold cyan]{name}[/bold cyan]")
+
+
+def _manifest(artifact: Artifact) -> None:
+    from tesselle.cli.console import format_bytes, stdout, table
+
+    m = artifact.manifest
+    rows = table("", "")
+    rows.show_header = False
+    rows.add_row("module", m.module_name)
+    rows.add_row("producer", m.producer)
+    rows.add_row("schema", ".".join(map(str, m.schema_version)))
+    rows.add_row("functions", str(len(m.functions)))
+    targets = sorted({e.target for e in m.executables})
+    kernels = sum(len(e.entries) for e in m.executables)
+    rows.add_row("executables", f"{len(m.executables)} with {kernels} kernels for {', '.join(targets) or 'no target'}")
+    rows.add_row("constants", f"{len(m.constants)}, {format_bytes(sum(c.size for c in m.constants))}")
+    stdout().print(rows)
+
+
+def _functions(artifact: Artifact) -> None:
+    from tesselle.cli.console import format_bytes, stdout
+
+    out = stdout()
+    for f in artifact.manifest.functions:
+        out.print(f"  {f}", markup=False)
+        peak = f.peak_transient_bytes
+        out.print(f"    peak transient memory: {'depends on the shapes' if peak is None else format_bytes(peak)}")
+        if f.location:
+            out.print(f"    from {f.location}", markup=False)
+    out.print()
+
+
+def _vm(artifact: Artifact) -> None:
+    from tesselle.artifact.vm_module import disassemble
+
+    click.echo(disassemble(artifact.vm_module))
+
+
+def _executables(artifact: Artifact) -> None:
+    from tesselle.cli.console import format_bytes, stdout, table
+
+    out, manifest = stdout(), artifact.manifest
+    sizes = {f.name: f.size for f in manifest.files}
+    rows = table(
+        "executable", "target", "size", "kernel", "flops", "bytes", "computes", right=("size", "flops", "bytes")
+    )
+    for e in manifest.executables:
+        size = format_bytes(sizes[e.file]) if e.file in sizes else ""
+        for i, k in enumerate(e.entries):
+            first = i == 0
+            rows.add_row(
+                e.name if first else "",
+                e.target if first else "",
+                size if first else "",
+                k.name,
+                "" if k.flops is None else f"{k.flops:,}",
+                "" if k.bytes is None else f"{k.bytes:,}",
+                k.summary,
+            )
+    out.print(rows)
+    for triple, features in sorted({(e.triple, e.required_cpu_features) for e in manifest.executables}):
+        out.print(f"  {triple} needs: {', '.join(features) or 'no CPU features beyond the baseline'}", markup=False)
+    out.print()
+
+
+def _constants(artifact: Artifact) -> None:
+    from tesselle.cli.console import format_bytes, stdout, table
+
+    rows = table("#", "constant", "type", "size", "file", "offset", right=("#", "size", "offset"))
+    for i, c in enumerate(artifact.manifest.constants):
+        kind = "x".join([*map(str, c.shape), str(c.dtype)])
+        rows.add_row(str(i), c.name, kind, format_bytes(c.size), c.file, str(c.offset))
+    stdout().print(rows)
+
+
+def _files(artifact: Artifact) -> None:
+    from tesselle.cli.console import stdout, table
+
+    rows = table("file", "bytes", "sha256", right=("bytes",))
+    for f in artifact.manifest.files:
+        rows.add_row(f.name, f"{f.size:,}", f.sha256[:16] + "…")
+    stdout().print(rows)
+
+
+SECTIONS: dict[str, Callable[[Artifact], None]] = {
+    "manifest": _manifest,
+    "functions": _functions,
+    "vm": _vm,
+    "executables": _executables,
+    "constants": _constants,
+    "files": _files,
+}
+"""What `--section` can name, in the order in which everything is shown."""

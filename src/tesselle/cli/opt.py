@@ -1,0 +1,95 @@
+"""`tesselle opt`: passes over a module, for their tests and for looking at what they do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tesselle.ir.passes import Pass
+
+_SPLIT = re.compile(r"(?m)^// -----\s*$\n?")
+
+
+@click.command("opt")
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.option("--pass", "pass_texts", multiple=True, metavar="NAME{OPTION=VALUE,…}", help="Pass to run; repeatable.")
+@click.option("--verify-each", is_flag=True, help="Verify after every pass, not only at the end.")
+@click.option("--generic", is_flag=True, help="Print every operation in MLIR's generic form.")
+@click.option("--split-input", is_flag=True, help="Handle the parts between lines `// -----` one by one.")
+@click.option("--list-passes", is_flag=True, help="List every pass with what it does.")
+def command(
+    source: Path,
+    pass_texts: tuple[str, ...],
+    verify_each: bool,
+    generic: bool,
+    split_input: bool,
+    list_passes: bool,
+) -> None:
+    """Read SOURCE (MLIR text; `-`: standard input), run passes over it in the order given, and print it.
+
+    Facts that a pass needs of the IR are the caller's business here; the result is verified.
+    """
+    import_passes()
+    if list_passes:
+        _list_passes()
+        return
+    from tesselle.ir.passes import parse_pass
+
+    passes = [parse_pass(text) for text in pass_texts]
+    if str(source) == "-":
+        name, text = "<stdin>", click.get_text_stream("stdin").read()
+    else:
+        name, text = str(source), source.read_text()
+    if not split_input:
+        click.echo(_transform(text, name, passes, verify_each=verify_each, generic=generic))
+        return
+    start = 0
+    parts: list[str] = []
+    for match in [*_SPLIT.finditer(text), None]:
+        # Blank lines keep the line numbers of errors those of the file.
+        part = "\n" * text.count("\n", 0, start) + text[start : match.start() if match else len(text)]
+        start = match.end() if match else start
+        parts.append(_transform(part, name, passes, verify_each=verify_each, generic=generic))
+    click.echo("// -----\n".join(part.rstrip("\n") + "\n" for part in parts), nl=False)
+
+
+def import_passes() -> None:
+    """Import every module that registers a pass."""
+    import importlib
+    import pkgutil
+
+    import tesselle.codegen
+    import tesselle.passes
+
+    for package in (tesselle.passes, tesselle.codegen):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            importlib.import_module(module.name)
+
+
+def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
+    from tesselle.ir.passes import Fact, Pipeline
+    from tesselle.ir.text import parse_module, print_module
+    from tesselle.ir.verify import verify_all
+
+    module = parse_module(text, name)
+    verify_all(module)
+    Pipeline(tuple(passes), start=frozenset(Fact), verify_each=verify_each).run(module)
+    verify_all(module)
+    return print_module(module, generic=generic)
+
+
+def _list_passes() -> None:
+    from tesselle.cli.console import stdout, table
+    from tesselle.ir.passes import PASSES
+    from tesselle.support.options import option_fields
+
+    rows = table("pass", "options", "what it does")
+    for name, cls in sorted(PASSES.items()):
+        options = ", ".join(f"{f.name}={f.default}" for f in option_fields(cls))
+        first_line = next(iter((cls.__doc__ or "").strip().splitlines()), "")
+        rows.add_row(name, options, first_line)
+    stdout().print(rows)

@@ -1,0 +1,1 @@
+"""Code generation: kernel IR from linalg (`common`), and machine code for every kind of device."""
