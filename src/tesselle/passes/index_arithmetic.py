@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tesselle.dialects.core.arith import AddIOp, CeilDivSIOp, ConstantOp, MulIOp, SubIOp
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Value
+from tesselle.ir.core import Block, Value
 from tesselle.ir.types import TensorType
 from tesselle.support.dtypes import INDEX
 
@@ -33,12 +33,26 @@ def fold(size: Size) -> Size:
 class IndexBuilder:
     """Computes with sizes in front of a place; constants fold and make no operations."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(
+        self, builder: Builder, constants: dict[int, Value] | None = None, entry: Block | None = None
+    ) -> None:
+        """With `constants` and `entry`, every constant is made once, at the beginning of the block `entry`."""
         self.builder = builder
+        self.constants = constants
+        self.entry = entry
 
     def value(self, size: Size) -> Value:
         """The size as a value of type index."""
-        return self.builder.insert(ConstantOp(size, INDEX)).result if isinstance(size, int) else size
+        if isinstance(size, Value):
+            return size
+        if self.constants is None or self.entry is None:
+            return self.builder.insert(ConstantOp(size, INDEX)).result
+        found = self.constants.get(size)
+        if found is None:
+            op = ConstantOp(size, INDEX)
+            self.entry.insert(op, self.entry.first)
+            found = self.constants[size] = op.result
+        return found
 
     def add(self, a: Size, b: Size) -> Size:
         a, b = fold(a), fold(b)

@@ -149,3 +149,11 @@ class TensorSplatOp(Op):
     value: Value = operand_def()
     result_dims: Sequence[Value] = variadic_def()
     result_type: TensorType = result_type_def()
+
+
+@op("flow.assert")
+class AssertOp(Op):
+    """Fail the call with `message` unless `condition` holds."""
+
+    condition: Value = operand_def()
+    message: str = attr_def()

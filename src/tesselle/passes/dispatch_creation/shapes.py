@@ -123,11 +123,7 @@ class Shapes:
     def _of_argument(self, value: BlockArgument, t: TensorType) -> Sequence[Size]:
         parent = value.block.parent_op
         if isinstance(parent, func.FuncOp):
-            builder = IndexBuilder(Builder(value.block, value.block.first, value.location))
-            return [
-                builder.builder.insert(tensor.DimOp(value, axis)).result if s is None else s
-                for axis, s in enumerate(t.shape)
-            ]
+            return [self._ask(value, axis) if s is None else s for axis, s in enumerate(t.shape)]
         if isinstance(parent, scf.ForOp):
             return self._invariant(value, parent.init_args[value.index - 1], parent)
         if isinstance(parent, scf.WhileOp):
@@ -135,6 +131,16 @@ class Shapes:
                 return self._invariant(value, parent.init_args[value.index], parent)
             return self.of(_forwarded(parent)[value.index])
         raise Unsupported(f"the dimensions of argument {value.index} of a block are not known", value.location)
+
+    def _ask(self, argument: BlockArgument, axis: int) -> Value:
+        """The tensor.dim of an argument, one for each axis, at the beginning of the function."""
+        block = argument.block
+        for user in argument.users:
+            if isinstance(user, tensor.DimOp) and user.axis == axis:
+                if block.first is not None and block.first is not user:
+                    user.move_before(block.first)
+                return user.result
+        return Builder(block, block.first, argument.location).insert(tensor.DimOp(argument, axis)).result
 
     def _invariant(self, value: BlockArgument, initial: Value, loop: Op) -> Sequence[Size]:
         """A loop-carried tensor keeps its shape: what is yielded must have the dimensions that came in."""
@@ -153,6 +159,8 @@ class Shapes:
         first, second = (self.of(r.block.terminator.operands[index]) for r in branches)
         if not all(_equal(a, b) for a, b in zip(first, second, strict=True)):
             raise Unsupported("the branches of scf.if give tensors of different dynamic shapes", op.location)
+        if any(isinstance(d, Value) and op.then_region.is_ancestor_of(d.parent_region) for d in first):
+            raise Unsupported("the shape of a result of scf.if is computed inside of it", op.location)
         return first
 
 
