@@ -31,6 +31,7 @@ class ModuleText:
         self.functions: dict[str, FunctionText] = {}
         self.metadata: list[str] = []
         self._nontemporal: str | None = None
+        self._empty: str | None = None
 
     def use(self, function: FunctionText) -> None:
         """Make sure that the module defines `function` and what it calls."""
@@ -46,6 +47,12 @@ class ModuleText:
             self._nontemporal = self.add_metadata("!{i32 1}")
         return self._nontemporal
 
+    def empty_metadata(self) -> str:
+        """The empty node, for marks without contents."""
+        if self._empty is None:
+            self._empty = self.add_metadata("!{}")
+        return self._empty
+
     def add_metadata(self, text: str) -> str:
         """A numbered metadata node; `text` may name itself as `!self`."""
         name = f"!{len(self.metadata)}"
@@ -55,10 +62,9 @@ class ModuleText:
 
 @dataclass
 class Root:
-    """One piece of memory that views lie in. `alias` is the text that every access to it carries."""
+    """One piece of memory that views lie in: a binding, or a piece of scratch."""
 
     is_scratch: bool
-    alias: str = ""
 
 
 class Kernel:
@@ -100,7 +106,7 @@ class Kernel:
 
     def fresh(self) -> str:
         self._count += 1
-        return f"%{self._count}x"
+        return f"%v{self._count}"
 
     def emit(self, text: str) -> str:
         """Append an instruction with a result; its name."""
@@ -175,7 +181,12 @@ class Kernel:
         return self.emit(f"getelementptr inbounds {memory_element(view.dtype)}, ptr {view.base}, i64 {position}")
 
     def access_metadata(self, view: View) -> str:
-        return self.roots[view.root].alias
+        """What follows an access to `view`: a marker, replaced by alias scopes when all memory of the kernel is known."""
+        return self.alias_marker(view.root)
+
+    @staticmethod
+    def alias_marker(root: int) -> str:
+        return f"\0{root}\0"
 
     # ------------------------------------------------------------------------------------------ structure
 

@@ -44,7 +44,7 @@ def trunc(b: Emitter, x: V) -> V:
 
 def round_away(b: Emitter, x: V) -> V:
     """Nearest integer, ties away from zero: truncate x plus the largest number below one half."""
-    below_half = 0x1.FFFFFEp-2 if x.type.bits == 32 else 0x1.FFFFFFFFFFFFFp-2
+    below_half = 0.5 - 2.0**-25 if x.type.bits == 32 else 0.5 - 2.0**-54
     return trunc(b, x + b.copysign(below_half, x))
 
 

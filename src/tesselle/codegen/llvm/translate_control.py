@@ -86,7 +86,8 @@ def _loop_metadata(k: Kernel, op: ForOp) -> str:
         hints.append(k.module.add_metadata('!{!"llvm.loop.vectorize.enable", i1 false}'))
     if not hints:
         return ""
-    return f", !llvm.loop {k.module.add_metadata(f'distinct !{{!self, {", ".join(hints)}}}')}"
+    listed = ", ".join(("!self", *hints))
+    return f", !llvm.loop {k.module.add_metadata(f'distinct !{{{listed}}}')}"
 
 
 def translate_if(k: Kernel, op: IfOp) -> None:
