@@ -7,10 +7,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from model import Model, load_model
 from numpy.typing import NDArray
 
 import tesselle as ts
+from model import Model, load_model
 
 PAIRS = [
     "The chef prepared a delicious meal for the guests.",
