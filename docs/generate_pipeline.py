@@ -1,6 +1,6 @@
 """The picture and the table of the phases, from the pipeline itself.
 
-    python docs/generate_pipeline.py        writes docs/pipeline.svg, which the README shows
+python docs/generate_pipeline.py        writes docs/pipeline.svg, which the README shows
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ def picture() -> str:
         top = MARGIN + i * (BOX_HEIGHT + GAP)
         if i:
             parts.append(f'<line class="arrow" x1="{middle}" y1="{top - GAP + 2}" x2="{middle}" y2="{top - 2}"/>')
-        parts.append(
-            f'<rect class="{kind}" x="{MARGIN}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
-        )
+        parts.append(f'<rect class="{kind}" x="{MARGIN}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>')
         name_class = "name" if kind == "phase" else "end-name"
         parts.append(f'<text class="{name_class}" x="{middle}" y="{top + 27}">{escape(name)}</text>')
         lines = textwrap.wrap(what, TEXT_COLUMNS)
