@@ -29,7 +29,7 @@ def page() -> str:
 
 Every operation that is declared, by dialect, with what there is for it:
 
-- **meaning**: a NumPy function in `tesselle.reference`, which tests take for the truth and the compiler folds constants with;
+- **meaning**: a NumPy function in `tesselle.reference`, which tests take for the truth and constants are folded with;
 - **rewritten by**: the passes with a rule for it;
 - **kernels**: the LLVM back end translates it.
 
