@@ -4,8 +4,8 @@
     %c = linalg.generic ins(%p, %y) { add }         ├▶  %c = linalg.generic ins(%x, %y) { exp, add }
 
 A producer has parallel loops only. Its maps are composed with the map through which the consumer reads it, so that
-transposes, broadcasts, slices and reversals melt into indexing maps. A producer is merged when that computes nothing expensive more
-often than before:
+transposes, broadcasts, slices and reversals melt into indexing maps. A producer is merged when that computes nothing
+expensive more often than before:
 
 - it has no other use, and the consumer reads each of its elements once (or its body is cheap); or
 - it has other uses, its body is cheap, and reading its inputs again moves no more bytes than reading its result.
