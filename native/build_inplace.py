@@ -1,7 +1,7 @@
 """Builds the native runtime into src/, for developers: `python native/build_inplace.py [--sanitize address,undefined]`.
 
 Configures CMake with Ninja in build/native (build/native-SANITIZERS), builds, and copies the extension module to
-src/tesselle/runtime, where PYTHONPATH=src finds it. Needs cmake, ninja and nanobind in the running Python's environment.
+src/tesselle/runtime, where PYTHONPATH=src finds it. Needs cmake, ninja and nanobind where the running Python is.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ def header(isa: Any) -> str:
     lines += ["struct DTypeInfo {", "  const char* name;", "  uint32_t size_bytes;", "};", ""]
     last = max(isa.DTYPE_CODES.values())
     names = {code: dtype.name for dtype, code in isa.DTYPE_CODES.items()}
-    lines += ["/// The element type of a code, null when there is none.", "inline const DTypeInfo* dtype_info(uint32_t code) {"]
+    lines += ["/// The element type of a code, null when there is none."]
+    lines += ["inline const DTypeInfo* dtype_info(uint32_t code) {"]
     lines += [f"  static constexpr DTypeInfo kRows[{last + 1}] = {{"]
     for code in range(last + 1):
         text = f'"{names[code]}", {size_bytes(names[code])}' if code in names else "nullptr, 0"

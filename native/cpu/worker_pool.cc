@@ -1,5 +1,7 @@
 #include "cpu/worker_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -134,7 +136,7 @@ void run_workgroups(const WorkItem& item, int64_t begin, int64_t end, hal::Profi
   }
 }
 
-WorkerPool::WorkerPool(int workers, std::vector<int> cpus) {
+WorkerPool::WorkerPool(int workers, std::vector<int> cpus) : owner_(getpid()) {
   for (int i = 1; i <= workers; ++i) {
     const int cpu = cpus.empty() ? -1 : cpus[static_cast<size_t>(i) % cpus.size()];
     threads_.emplace_back([this, i, cpu] {
@@ -145,6 +147,11 @@ WorkerPool::WorkerPool(int workers, std::vector<int> cpus) {
 }
 
 WorkerPool::~WorkerPool() {
+  if (getpid() != owner_) {
+    // A fork has no workers; joining threads that only the parent has would never return.
+    for (std::thread& thread : threads_) thread.detach();
+    return;
+  }
   stop_.store(true);
   wake_sequence_.fetch_add(1);
   futex_wake(wake_sequence_, workers());

@@ -74,6 +74,7 @@ class WorkerPool {
   alignas(64) std::atomic<bool> busy_{false};
   std::atomic<const Job*> job_{nullptr};
   uint32_t epoch_ = 0;
+  const int owner_;
   std::vector<std::thread> threads_;
 };
 

@@ -54,7 +54,15 @@ class ArtifactReader:
         try:
             with zipfile.ZipFile(_MapFile(self._view)) as archive:
                 infos = archive.infolist()
-        except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError, EOFError, OverflowError) as e:
+        except (
+            zipfile.BadZipFile,
+            struct.error,
+            ValueError,
+            OSError,
+            NotImplementedError,
+            EOFError,
+            OverflowError,
+        ) as e:
             raise ArtifactError(f"not an artifact, or a damaged one ({e})") from None
         places: dict[str, tuple[int, int]] = {}
         for info in infos:
@@ -207,5 +215,3 @@ def _copy_to_map(data: bytes) -> mmap.mmap:
     memory = mmap.mmap(-1, max(1, len(data)))
     memory.write(data)
     return memory
-
-

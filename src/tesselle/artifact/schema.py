@@ -185,8 +185,7 @@ def _kind(value: Any) -> str:
         list: "a list",
         dict: "an object",
     }
-    kind: type = type(value)
-    return names.get(kind, kind.__name__)
+    return next((text for kind, text in names.items() if type(value) is kind), "something else")
 
 
 def _string(value: Any, path: str) -> str:

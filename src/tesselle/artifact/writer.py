@@ -106,7 +106,7 @@ def _array_bytes(array: Array) -> Iterator[memoryview | bytes]:
         array = np.ascontiguousarray(array)
     flat = array.reshape(-1).view(np.uint8)
     for begin in range(0, flat.size, _CHUNK):
-        yield memoryview(flat[begin : begin + _CHUNK])
+        yield flat[begin : begin + _CHUNK].data
 
 
 def _constant_chunks(header: bytes, constants: Sequence[tuple[str, Array]]) -> Iterator[memoryview | bytes]:
@@ -129,8 +129,8 @@ class _Archive:
     def add(self, name: str, chunks: Iterable[memoryview | bytes]) -> FileRecord:
         info = zipfile.ZipInfo(name)  # the date is 1980-01-01
         info.external_attr = 0o644 << 16
-        # A local header takes 30 bytes and the name; with force_zip64 a field of 20 bytes comes before ours. Ours needs 4
-        # for itself. 0x5453 ("ST") is in the range that nobody has registered.
+        # A local header takes 30 bytes and the name; force_zip64 adds a field of 20 bytes. Ours needs 4 for
+        # itself; 0x5453 ("ST") is in the range that nobody has registered.
         start = self._file.tell() + 30 + len(name.encode()) + 20 + 4
         padding = -start % ALIGNMENT
         info.extra = b"ST" + padding.to_bytes(2, "little") + bytes(padding)
@@ -164,8 +164,10 @@ def write_artifact(
     named = [(r.name, c) for r, c in zip(manifest.constants, constants, strict=True)]
     for record, (_, array) in zip(manifest.constants, named, strict=True):
         if from_numpy(array.dtype) is not record.dtype or array.shape != record.shape:
-            raise ArtifactError(f"constant '{record.name}': the manifest says {record.dtype} {record.shape}, "
-                                f"the array is {from_numpy(array.dtype)} {array.shape}")
+            raise ArtifactError(
+                f"constant '{record.name}': the manifest says {record.dtype} {record.shape}, "
+                f"the array is {from_numpy(array.dtype)} {array.shape}"
+            )
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         temporary = path.with_name(path.name + ".part")

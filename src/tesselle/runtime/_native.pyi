@@ -1,8 +1,9 @@
 """The native extension, built from native/."""
 
-from collections.abc import Buffer as HasBuffer
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from typing_extensions import Buffer as HasBuffer
 
 ISA_VERSION: int
 
@@ -39,9 +40,7 @@ class CommandBuffer:
         bindings: Sequence[tuple[int, int, int, int]],
         /,
     ) -> None: ...
-    def copy(
-        self, source: int, source_offset: int, target: int, target_offset: int, length: int, /
-    ) -> None: ...
+    def copy(self, source: int, source_offset: int, target: int, target_offset: int, length: int, /) -> None: ...
     def fill(self, slot: int, offset: int, length: int, pattern: int, pattern_bytes: int, /) -> None: ...
     def barrier(self) -> None: ...
     def finalize(self) -> None: ...

@@ -1,9 +1,18 @@
-"""The hardware abstraction layer: devices, buffers, command buffers, timeline semaphores. Shaped like compute-only Vulkan.
+"""The hardware abstraction layer, shaped like compute-only Vulkan: devices, buffers, command buffers, semaphores.
 
 `device` says what a driver provides, `registry` finds drivers, `drivers/` holds one module for each.
 """
 
-from tesselle.runtime.hal.device import Access, Binding, Buffer, CommandBuffer, Device, DeviceInfo, Executable, Semaphore
+from tesselle.runtime.hal.device import (
+    Access,
+    Binding,
+    Buffer,
+    CommandBuffer,
+    Device,
+    DeviceInfo,
+    Executable,
+    Semaphore,
+)
 from tesselle.runtime.hal.registry import DRIVERS, all_devices, open_device, parse_device
 
 __all__ = [

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Buffer as HasBuffer
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+HostMemory = bytes | bytearray | memoryview | np.ndarray[Any, Any]
 
 
 class Access(enum.IntFlag):
@@ -135,11 +138,11 @@ class Device(ABC):
         """A new buffer, contents undefined. ExecutionError when there is not that much memory."""
 
     @abstractmethod
-    def import_buffer(self, memory: HasBuffer, *, writable: bool = False) -> Buffer:
+    def import_buffer(self, memory: HostMemory, *, writable: bool = False) -> Buffer:
         """A buffer on top of host memory, without a copy where the device allows it."""
 
     @abstractmethod
-    def load_executable(self, data: HasBuffer, name: str, index: int = 0) -> Executable:
+    def load_executable(self, data: bytes | memoryview, name: str, index: int = 0) -> Executable:
         """Load kernels; ArtifactError when they are damaged or for another device. Profiles call them `index`."""
 
     @abstractmethod

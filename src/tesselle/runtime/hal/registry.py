@@ -1,4 +1,4 @@
-"""Finds drivers by name and opens devices from strings: `driver[:ordinal][:key=value,…]`, for example "cpu:threads=2"."""
+"""Finds drivers by name, opens devices from strings: `driver[:ordinal][:key=value,…]`, for example "cpu:threads=2"."""
 
 from __future__ import annotations
 

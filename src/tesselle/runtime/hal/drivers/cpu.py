@@ -1,19 +1,27 @@
 """The processor as a device: a thin view of the native one.
 
-Options: `threads=N` (threads that compute, the calling one included; one for each core by default), `pin=0|1` (pin workers
-to cores; 1 by default), `cache_mb=N` (idle memory to keep for reuse; 1024 by default).
+Options: `threads=N` (threads that compute, the calling one included; one for each core by default), `pin=0|1` (pin
+workers to cores; 1 by default), `cache_mb=N` (idle memory to keep for reuse; 1024 by default).
 """
 
 from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Buffer as HasBuffer
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tesselle.runtime import _native
-from tesselle.runtime.hal.device import Binding, Buffer, CommandBuffer, Device, DeviceInfo, Executable, Semaphore
+from tesselle.runtime.hal.device import (
+    Binding,
+    Buffer,
+    CommandBuffer,
+    Device,
+    DeviceInfo,
+    Executable,
+    HasBuffer,
+    Semaphore,
+)
 from tesselle.support.diagnostics import OptionError
 
 TARGET = "cpu"
