@@ -225,9 +225,10 @@ void register_program(nb::module_& module) {
   nb::class_<Handle<hal::Profiler>>(module, "Profiler", "Collects what ran when.")
       .def("__init__", [](Handle<hal::Profiler>* self) { new (self) Handle<hal::Profiler>{make_ref<hal::Profiler>()}; })
       .def("take", [](Handle<hal::Profiler>& self) {
-        std::vector<std::tuple<int, uint32_t, int64_t, int64_t, int, int64_t>> rows;
+        std::vector<std::tuple<int, uint32_t, int64_t, int64_t, int, int64_t, int>> rows;
         for (const auto& r : self.ref->take()) {
-          rows.emplace_back(r.executable, r.entry, r.start_ns, r.end_ns, r.worker, r.count);
+          rows.emplace_back(r.executable, r.entry, r.start_ns, r.end_ns, r.worker, r.workgroups,
+                            r.is_first ? 1 : 0);
         }
         return rows;
       });

@@ -132,7 +132,7 @@ void run_workgroups(const WorkItem& item, int64_t begin, int64_t end, hal::Profi
     const int executable = command.kind == hal::CommandKind::kDispatch ? command.executable->index()
                            : command.kind == hal::CommandKind::kCopy   ? -1
                                                                        : -2;
-    profiler->add({executable, command.entry_index, worker, end - begin, start_ns, now_ns()});
+    profiler->add({executable, command.entry_index, worker, end - begin, begin == 0, start_ns, now_ns()});
   }
 }
 

@@ -8,13 +8,14 @@
 
 namespace tesselle::hal {
 
-/// A run of `count` workgroups of one dispatch on one worker (0: the thread that waits). Times are those of now_ns().
-/// A copy has executable -1, a fill -2; their count is in pieces.
+/// A run of workgroups of one dispatch on one worker (0: the thread that waits). Times are those of now_ns(). A copy has
+/// executable -1, a fill -2; their workgroups are pieces. `is_first`: the run holds workgroup 0.
 struct DispatchRecord {
   int32_t executable;
   uint32_t entry;
   int32_t worker;
-  int64_t count;
+  int64_t workgroups;
+  bool is_first;
   int64_t start_ns;
   int64_t end_ns;
 };

@@ -12,11 +12,11 @@ import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
-from tesselle.artifact.schema import ConstantRecord, FileRecord, Manifest
+from tesselle.artifact.schema import ConstantRecord, FileRecord, Manifest, check_version
 from tesselle.artifact.vm_encoding import decode
 from tesselle.artifact.vm_module import VmModule
 from tesselle.artifact.writer import HOST_PROGRAM, MANIFEST, MANIFEST_CHECKSUM
@@ -35,11 +35,20 @@ class ArtifactReader:
     def __init__(self, source: str | os.PathLike[str] | bytes, *, name: str | None = None) -> None:
         """Open a path or the bytes of an artifact; `name` is what errors call it."""
         if isinstance(source, bytes):
-            self.name = name or "artifact"
-            self._map = _copy_to_map(source)
+            self._open(name or "artifact", _copy_to_map(source))
         else:
-            self.name = name or str(source)
-            self._map = _map_file(Path(source), self.name)
+            self._open(name or str(source), _map_path(Path(source), name or str(source)))
+
+    @classmethod
+    def of_file(cls, descriptor: int, name: str) -> ArtifactReader:
+        """Open a file that the caller may close afterwards."""
+        reader = cls.__new__(cls)
+        reader._open(name, _map(descriptor, name))
+        return reader
+
+    def _open(self, name: str, memory: mmap.mmap) -> None:
+        self.name = name
+        self._map = memory
         self._view = memoryview(self._map)
         self._checked: set[str] = set()
         try:
@@ -52,7 +61,8 @@ class ArtifactReader:
     def _find_entries(self) -> dict[str, tuple[int, int]]:
         """Name → (offset, size) of every entry; the local headers must agree with the directory."""
         try:
-            with zipfile.ZipFile(_MapFile(self._view)) as archive:
+            # zipfile reads directories through these methods alone.
+            with zipfile.ZipFile(cast(IO[bytes], MapFile(self._view))) as archive:
                 infos = archive.infolist()
         except (
             zipfile.BadZipFile,
@@ -96,6 +106,8 @@ class ArtifactReader:
         checksum = bytes(self._raw(MANIFEST_CHECKSUM)[:200])
         if len(data) > _MAX_MANIFEST_BYTES:
             raise ArtifactError(f"{MANIFEST} is too large ({len(data)} bytes)")
+        # What a later version means by its fields, and by its checksum, is not ours to judge.
+        check_version(bytes(data))
         if checksum != f"{hashlib.sha256(data).hexdigest()}  {MANIFEST}\n".encode():
             raise ArtifactError(f"{MANIFEST} does not match its checksum")
         return Manifest.from_json(bytes(data))
@@ -122,6 +134,15 @@ class ArtifactReader:
                 raise ArtifactError(f"constant '{constant.name}' lies outside {constant.file}")
             if constant.offset % constant.dtype.size_bytes:
                 raise ArtifactError(f"constant '{constant.name}' is not aligned to its elements")
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole file."""
+        return len(self._view)
+
+    def whole(self) -> MapFile:
+        """The whole artifact, to be copied."""
+        return MapFile(self._view)
 
     def file_names(self) -> tuple[str, ...]:
         """Every entry of the archive, in order."""
@@ -173,8 +194,8 @@ class ArtifactReader:
             raise ArtifactError(f"{self.name}: {name}: {error}") from None
 
 
-class _MapFile:
-    """The few methods of a file that zipfile reads a directory with."""
+class MapFile:
+    """A memory map with the methods of a file that zipfile and shutil read with."""
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
@@ -200,12 +221,16 @@ class _MapFile:
         return data
 
 
-def _map_file(path: Path, name: str) -> mmap.mmap:
+def _map(descriptor: int, name: str) -> mmap.mmap:
+    if os.fstat(descriptor).st_size == 0:
+        raise ArtifactError(f"{name}: is empty")
+    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+
+
+def _map_path(path: Path, name: str) -> mmap.mmap:
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise ArtifactError(f"{name}: is empty")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return _map(file.fileno(), name)
     except OSError as error:
         raise ArtifactError(f"{name}: {error.strerror or error}") from None
 

@@ -346,6 +346,16 @@ def _check_version(value: Any, path: str) -> tuple[int, int]:
     return major, minor
 
 
+def check_version(data: bytes) -> None:
+    """Refuse a manifest of a later version, whatever else is in it; ArtifactError says so in one line."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return  # the checksum will tell
+    if isinstance(value, dict) and "schema_version" in value:
+        _check_version(cast(dict[str, Any], value)["schema_version"], "schema_version")
+
+
 def _distinct(names: list[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:

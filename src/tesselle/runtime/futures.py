@@ -57,7 +57,7 @@ class CallQueue:
                 else:
                     self._threads().submit(step)
                     return
-            except BaseException as error:  # noqa: BLE001 (whatever it is, the one who waits wants to know)
+            except BaseException as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)

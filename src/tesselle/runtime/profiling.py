@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tesselle.artifact.schema import Manifest
-
 
 @dataclass(frozen=True, slots=True)
 class DispatchRecord:
-    """`count` workgroups of one dispatch on one worker (0: the thread that waited). Times: time.monotonic_ns().
+    """A run of workgroups of one dispatch on one worker (0: the thread that waited). Times: time.monotonic_ns().
 
-    Copies and fills have the executable "copy" or "fill" and an empty entry.
+    `executable` and `entry` are the numbers that bytecode uses: `manifest.executable_names()[executable]` and that
+    executable's `entries[entry]`. `count` is 1 for the run that holds the dispatch's first workgroup and 0 for the
+    others, so that the sum over records is the number of dispatches.
     """
 
-    executable: str
-    entry: str
-    summary: str
+    executable: int
+    entry: int
     start_ns: int
     end_ns: int
     worker: int
+    workgroups: int
     count: int
 
     @property
@@ -30,30 +30,24 @@ class DispatchRecord:
 
 @dataclass(slots=True)
 class Profile:
-    """Filled when the `with program.profile()` block ends."""
+    """Filled when the `with program.profile()` block ends; by start time.
+
+    `transfers` are copies (executable -1) and fills (executable -2); their workgroups are pieces of 256 KiB.
+    """
 
     records: list[DispatchRecord] = field(default_factory=list[DispatchRecord])
+    transfers: list[DispatchRecord] = field(default_factory=list[DispatchRecord])
 
-    def busy_ns_by_entry(self) -> dict[tuple[str, str], int]:
+    def busy_ns_by_entry(self) -> dict[tuple[int, int], int]:
         """(executable, entry) → nanoseconds, added up over workers; the longest first."""
-        total: dict[tuple[str, str], int] = {}
+        total: dict[tuple[int, int], int] = {}
         for r in self.records:
             key = (r.executable, r.entry)
             total[key] = total.get(key, 0) + r.duration_ns
         return dict(sorted(total.items(), key=lambda item: -item[1]))
 
-
-def name_records(manifest: Manifest, rows: Sequence[tuple[int, int, int, int, int, int]]) -> list[DispatchRecord]:
-    """Native rows (executable, entry, start, end, worker, count) with the manifest's names, by start time."""
-    names = manifest.executable_names()
-    entries = {e.name: e.entries for e in manifest.executables}
-    special = {-1: "copy", -2: "fill"}
-    records: list[DispatchRecord] = []
-    for executable, entry, start_ns, end_ns, worker, count in rows:
-        if executable < 0:
-            records.append(DispatchRecord(special[executable], "", "", start_ns, end_ns, worker, count))
-            continue
-        name = names[executable]
-        e = entries[name][entry]
-        records.append(DispatchRecord(name, e.name, e.summary, start_ns, end_ns, worker, count))
-    return sorted(records, key=lambda r: r.start_ns)
+    def fill(self, rows: Sequence[tuple[int, int, int, int, int, int, int]]) -> None:
+        """Take over what the native profiler collected."""
+        for row in sorted(rows, key=lambda r: r[2]):
+            record = DispatchRecord(*row)
+            (self.records if record.executable >= 0 else self.transfers).append(record)

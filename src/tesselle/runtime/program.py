@@ -18,7 +18,7 @@ from tesselle.runtime.arguments import ArgumentConverter
 from tesselle.runtime.futures import QUEUE, Future
 from tesselle.runtime.hal.device import Device
 from tesselle.runtime.invocation import Invocation
-from tesselle.runtime.profiling import Profile, name_records
+from tesselle.runtime.profiling import Profile
 from tesselle.support.diagnostics import InvocationError
 
 _NUMPY_DTYPES: list[np.dtype[Any] | None] = [
@@ -35,10 +35,10 @@ class Function:
     arguments; ExecutionError when the program fails.
     """
 
-    __slots__ = ("_call", "record")
+    __slots__ = ("_call", "signature")
 
     def __init__(self, record: FunctionRecord, session: _native.Session) -> None:
-        self.record = record
+        self.signature = record
         converter = ArgumentConverter(record)
         self._call = _native.BoundFunction(
             session,
@@ -66,7 +66,7 @@ class Function:
         return self._call.results(invocation)
 
     def __repr__(self) -> str:
-        return f"<tesselle function {self.record}>"
+        return f"<tesselle function {self.signature}>"
 
 
 class Session:
@@ -138,7 +138,7 @@ class Program:
         finally:
             self._native.set_profiler(None)
             self._profile_lock.release()
-            profile.records = name_records(self.manifest, profiler.take())
+            profile.fill(profiler.take())
 
     def __repr__(self) -> str:
         return f"<tesselle program '{self.manifest.module_name}' on {self.device.info.id}: {', '.join(self.functions)}>"

@@ -6,11 +6,9 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-import numpy as np
-
-HostMemory = bytes | bytearray | memoryview | np.ndarray[Any, Any]
+HostMemory = bytes | bytearray | memoryview
 
 
 class Access(enum.IntFlag):
@@ -119,6 +117,9 @@ class DeviceInfo:
     name: str
     driver: str
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class Device(ABC):

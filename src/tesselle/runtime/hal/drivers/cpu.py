@@ -19,7 +19,7 @@ from tesselle.runtime.hal.device import (
     Device,
     DeviceInfo,
     Executable,
-    HasBuffer,
+    HostMemory,
     Semaphore,
 )
 from tesselle.support.diagnostics import OptionError
@@ -128,10 +128,10 @@ class CpuDevice(Device):
     def allocate(self, size: int) -> CpuBuffer:
         return CpuBuffer(self.native.allocate(size))
 
-    def import_buffer(self, memory: HasBuffer, *, writable: bool = False) -> CpuBuffer:
-        return CpuBuffer(self.native.import_buffer(memory, writable))
+    def import_buffer(self, memory: HostMemory, *, writable: bool = False) -> CpuBuffer:
+        return CpuBuffer(self.native.import_buffer(memoryview(memory), writable))
 
-    def load_executable(self, data: HasBuffer, name: str, index: int = 0) -> CpuExecutable:
+    def load_executable(self, data: bytes | memoryview, name: str, index: int = 0) -> CpuExecutable:
         return CpuExecutable(self.native.load_executable(data, name, index))
 
     def create_command_buffer(self, capacity: int) -> CpuCommandBuffer:
