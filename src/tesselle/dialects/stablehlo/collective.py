@@ -1,0 +1,177 @@
+"""Operations between the processes of a grid of replicas and partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tesselle.dialects.stablehlo.attributes import ChannelHandle
+from tesselle.dialects.stablehlo.base import (
+    merge_shapes,
+    require_in_range,
+    require_reducer,
+    require_unique,
+    same_dtype,
+    tensor_type,
+    tensor_types,
+)
+from tesselle.ir.attribute_types import IntTable, PairTable
+from tesselle.ir.core import PURE, Op, Region, Value
+from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, result_types_def, variadic_def
+from tesselle.ir.types import Dim, TensorType, Type
+from tesselle.support.dtypes import UI32
+
+
+@op("stablehlo.replica_id", PURE)
+class ReplicaIdOp(Op):
+    """The replica that runs this, as tensor<ui32>."""
+
+    def infer(self) -> Sequence[Type]:
+        return (TensorType((), UI32),)
+
+
+@op("stablehlo.partition_id", PURE)
+class PartitionIdOp(Op):
+    """The partition that runs this, as tensor<ui32>."""
+
+    def infer(self) -> Sequence[Type]:
+        return (TensorType((), UI32),)
+
+
+def _check_groups(op_: Op, groups: tuple[tuple[int, ...], ...], label: str) -> None:
+    members = [m for g in groups for m in g if m != -1]
+    require_unique(op_, members, label, "replica_groups")
+    op_.require(all(m >= 0 for m in members), label, f"replica_groups {groups} must not be negative")
+
+
+def _scaled(size: Dim, factor: int) -> Dim:
+    return None if size is None else size * factor
+
+
+@op("stablehlo.all_gather")
+class AllGatherOp(Op):
+    """The operands of a group's processes, concatenated along all_gather_dim.
+
+    Errors: C1 (all_gather_dim), C2 (replica_groups), C6 (shapes). Source: spec, all_gather.
+    """
+
+    tensors: Sequence[Value] = variadic_def()
+    all_gather_dim: int = attr_def()
+    replica_groups: IntTable = attr_def()
+    types: Sequence[Type] = result_types_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+    use_global_device_ids: bool = attr_def(default=False)
+
+    def check(self) -> None:
+        _check_groups(self, self.replica_groups, "C2")
+        self.require(len(self.operands) == len(self.results) > 0, "C6", "expected as many results as operands")
+        for v, r in zip(self.operands, self.results, strict=True):
+            a, b = tensor_type(self, v), tensor_type(self, r, "result")
+            require_in_range(self, (self.all_gather_dim,), a.rank, "C1", "all_gather_dim")
+            same_dtype(self, (a, b), "C6", "operand and result")
+            rest = [t.shape[: self.all_gather_dim] + t.shape[self.all_gather_dim + 1 :] for t in (a, b)]
+            merge_shapes(self, rest, "C6", "operand and result")
+
+
+@op("stablehlo.all_reduce")
+class AllReduceOp(Op):
+    """The operands of a group's processes, combined by `computation`. Errors: C1 (replica_groups), C5 (computation)."""
+
+    tensors: Sequence[Value] = variadic_def()
+    replica_groups: IntTable = attr_def()
+    computation: Region = region_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+    use_global_device_ids: bool = attr_def(default=False)
+
+    def infer(self) -> Sequence[Type]:
+        _check_groups(self, self.replica_groups, "C1")
+        types = tensor_types(self, self.operands, "I1")
+        out: list[Type] = []
+        for t in types:
+            (computed,) = require_reducer(self, self.computation, [t.dtype], "C5", "computation")
+            out.append(t.with_dtype(computed))
+        return out
+
+
+@op("stablehlo.all_to_all")
+class AllToAllOp(Op):
+    """Splits along one dimension, exchanges the parts within a group, concatenates along another.
+
+    Errors: C1 (split_dimension), C2, C4 (split_count), C3 (concat_dimension), C5 (replica_groups). Source: spec.
+    """
+
+    tensors: Sequence[Value] = variadic_def()
+    split_dimension: int = attr_def()
+    concat_dimension: int = attr_def()
+    split_count: int = attr_def()
+    replica_groups: IntTable = attr_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+
+    def infer(self) -> Sequence[Type]:
+        _check_groups(self, self.replica_groups, "C5")
+        count = self.split_count
+        self.require(count > 0, "C4", f"split_count must be positive, found {count}")
+        out: list[Type] = []
+        for t in tensor_types(self, self.operands, "I1"):
+            require_in_range(self, (self.split_dimension,), t.rank, "C1", "split_dimension")
+            require_in_range(self, (self.concat_dimension,), t.rank, "C3", "concat_dimension")
+            shape = list(t.shape)
+            size = shape[self.split_dimension]
+            self.require(size is None or size % count == 0, "C2", f"dimension of size {size} does not split in {count}")
+            shape[self.split_dimension] = None if size is None else size // count
+            shape[self.concat_dimension] = _scaled(shape[self.concat_dimension], count)
+            out.append(TensorType(tuple(shape), t.dtype))
+        return out
+
+
+@op("stablehlo.collective_broadcast")
+class CollectiveBroadcastOp(Op):
+    """The operand of the first process of each group. Errors: C1 (replica_groups)."""
+
+    operand: Value = operand_def()
+    replica_groups: IntTable = attr_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+
+    def infer(self) -> Sequence[Type]:
+        _check_groups(self, self.replica_groups, "C1")
+        return (tensor_type(self, self.operand),)
+
+
+@op("stablehlo.collective_permute")
+class CollectivePermuteOp(Op):
+    """The operand of the process that sends to this one, or zeros. Errors: C2, C3 (a process twice), C4 (negative)."""
+
+    operand: Value = operand_def()
+    source_target_pairs: PairTable = attr_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+
+    def infer(self) -> Sequence[Type]:
+        pairs = self.source_target_pairs
+        require_unique(self, [p[0] for p in pairs], "C2", "sources")
+        require_unique(self, [p[1] for p in pairs], "C3", "targets")
+        self.require(all(i >= 0 for p in pairs for i in p), "C4", "source_target_pairs must not be negative")
+        return (tensor_type(self, self.operand),)
+
+
+@op("stablehlo.reduce_scatter")
+class ReduceScatterOp(Op):
+    """all_reduce, of which each process keeps its part along scatter_dimension.
+
+    Errors: C2 (scatter_dimension), C3 (replica_groups), C7 (computation), C8 (shape). Source: spec, reduce_scatter.
+    """
+
+    operand: Value = operand_def()
+    scatter_dimension: int = attr_def()
+    replica_groups: IntTable = attr_def()
+    computation: Region = region_def()
+    result_type: TensorType = result_type_def()
+    channel_handle: ChannelHandle | None = attr_def(default=None)
+    use_global_device_ids: bool = attr_def(default=False)
+
+    def check(self) -> None:
+        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
+        d = self.scatter_dimension
+        require_in_range(self, (d,), a.rank, "C2", "scatter_dimension")
+        _check_groups(self, self.replica_groups, "C3")
+        require_reducer(self, self.computation, [a.dtype], "C7", "computation")
+        self.require(a.rank == b.rank, "C8", f"the result must have rank {a.rank}, found {b}")
+        merge_shapes(self, (a.shape[:d] + a.shape[d + 1 :], b.shape[:d] + b.shape[d + 1 :]), "C8", "operand and result")
