@@ -35,10 +35,12 @@ PARTS = (assembly_attributes, assembly_regions, assembly_windows)
 
 _FUNCTIONAL = "attr-dict `:` functional-type"
 
-for _cls in list(OPS.values()):
+for _name, _cls in list(OPS.items()):
+    if not _name.startswith("stablehlo."):
+        continue
     if issubclass(_cls, elementwise.UnaryOp):
         register_format(_cls, "$operand attr-dict `:` same-type")
-    elif issubclass(_cls, elementwise.BinaryOp) and _cls.NAME.startswith("stablehlo."):
+    elif issubclass(_cls, elementwise.BinaryOp):
         register_format(_cls, "$lhs `,` $rhs attr-dict `:` same-type")
 
 for _cls in (elementwise.RealOp, elementwise.ImagOp, elementwise.ConvertOp):
