@@ -185,8 +185,7 @@ def _kind(value: Any) -> str:
         list: "a list",
         dict: "an object",
     }
-    kind: type = type(value)
-    return names.get(kind, kind.__name__)
+    return next((text for kind, text in names.items() if type(value) is kind), "something else")
 
 
 def _string(value: Any, path: str) -> str:
@@ -345,6 +344,16 @@ def _check_version(value: Any, path: str) -> tuple[int, int]:
     if major < 1:
         raise _error(path, f"there is no schema version {major}.{minor}")
     return major, minor
+
+
+def check_version(data: bytes) -> None:
+    """Refuse a manifest of a later version, whatever else is in it; ArtifactError says so in one line."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return  # the checksum will tell
+    if isinstance(value, dict) and "schema_version" in value:
+        _check_version(cast(dict[str, Any], value)["schema_version"], "schema_version")
 
 
 def _distinct(names: list[str], what: str) -> None:

@@ -286,7 +286,9 @@ def decode(data: bytes) -> VmModule:
         if kind > RegisterType.REF:
             raise ArtifactError(f"host.vm: global '{string(name)}' has type {kind}")
         type_ = RegisterType(kind)
-        initial = 0 if type_ is RegisterType.REF else struct.unpack(_INITIALS[type_], bits.to_bytes(8, "little"))[0]
+        initial: int | float = (
+            0 if type_ is RegisterType.REF else struct.unpack(_INITIALS[type_], bits.to_bytes(8, "little"))[0]
+        )
         variables.append(VmGlobal(string(name), type_, initial))
 
     names = [string(row[0]) for row in function_table]
@@ -310,7 +312,9 @@ def decode(data: bytes) -> VmModule:
         )
     if initializer != NO_INITIALIZER and initializer >= len(names):
         raise ArtifactError(f"host.vm: initializer is function {initializer} of {len(names)}")
-    return VmModule(tuple(functions), tuple(variables), None if initializer == NO_INITIALIZER else names[initializer])
+    return VmModule(
+        tuple(functions), tuple(variables), None if initializer == NO_INITIALIZER else names[int(initializer)]
+    )
 
 
 class _FunctionDecoder:
