@@ -144,7 +144,8 @@ def arguments_of(name: str, dtype: DType) -> list[Array]:
 def test_stated_error_holds(toolchain: Any, name: str, dtype: DType, target: str) -> None:
     function = FUNCTIONS[name]
     stated = function.ulp_f32 if dtype is F32 else function.ulp_f64
-    inputs = arguments_of(name, dtype)
+    with np.errstate(all="ignore"):
+        inputs = arguments_of(name, dtype)
     got = np.empty_like(inputs[0])
     kernel_of(toolchain, name, dtype, target).run([*inputs, got], [len(got)])
     wide = [x.astype(np.float64 if dtype is F32 and name not in SLOW_ORACLES else np.longdouble) for x in inputs]
