@@ -11,7 +11,7 @@ import pytest
 
 from tesselle.codegen.llvm.translate_math import BINARY_FUNCTIONS, UNARY_FUNCTIONS
 from tesselle.codegen.llvm.vector_math import FUNCTIONS
-from tesselle.dialects.core import arith, memref, scf, vector
+from tesselle.dialects.core import arith, scf, vector
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region
 from tesselle.ir.types import MemRefType, VectorType
@@ -128,7 +128,9 @@ def arguments_of(name: str, dtype: DType) -> list[Array]:
         return [x]
     rng = np.random.default_rng(1)
     other = rng.permutation(samples(dtype, count, 54321))
-    edges = np.array([0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, 2.5], dtype=dtype.numpy)
+    edges = np.array(
+        [0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, 2.5], dtype=dtype.numpy
+    )
     a, b = (m.reshape(-1) for m in np.meshgrid(edges, edges))
     # Pairs whose power or quotient is an ordinary number.
     c = np.exp(rng.uniform(-20, 20, count // 2)).astype(dtype.numpy)

@@ -57,7 +57,9 @@ def test_invalid_ir_is_reported_with_a_command_that_reproduces_it(options: Worke
 def test_a_dying_worker_takes_one_job_with_it(options: WorkerOptions) -> None:
     pool = CompilerPool()
     jobs = [good(1), CompileJob(FATAL, TARGET, "crash"), good(2), good(3)]
-    with pytest.raises(CompilerError, match=r"'crash' for generic failed: LLVM was killed by signal 6: .*Cannot select") as caught:
+    with pytest.raises(
+        CompilerError, match=r"'crash' for generic failed: LLVM was killed by signal 6: .*Cannot select"
+    ) as caught:
         pool.compile(jobs, options)
     assert len(caught.value.diagnostics) == 1
     # The pool goes on with fresh workers.

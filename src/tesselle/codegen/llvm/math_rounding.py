@@ -204,6 +204,9 @@ pack:
 }}
 """
     declarations = frozenset(
-        (f"declare {integer} @llvm.umin.{integer}({integer}, {integer})", f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)")
+        (
+            f"declare {integer} @llvm.umin.{integer}({integer}, {integer})",
+            f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)",
+        )
     )
     return FunctionText(symbol, f, (f, f), definition, declarations)

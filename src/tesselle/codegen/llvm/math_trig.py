@@ -154,9 +154,7 @@ work:
   ret {{ double, double, i64 }} %out2
 }}
 """
-    declarations = frozenset(
-        ("declare i64 @llvm.fshl.i64(i64, i64, i64)", "declare i64 @llvm.ctlz.i64(i64, i1)")
-    )
+    declarations = frozenset(("declare i64 @llvm.fshl.i64(i64, i64, i64)", "declare i64 @llvm.ctlz.i64(i64, i1)"))
     return FunctionText("@tsl.reduce_large.f64", "{ double, double, i64 }", ("double",), definition, declarations)
 
 
@@ -187,7 +185,9 @@ def _patch_large(b: Emitter, x: V, is_large: V, r: V, r_low: V, n: V) -> tuple[V
     before, slow, after = f"before{label}", f"slow{label}", f"after{label}"
     b.lines.append(f"  br label %{before}")
     b.lines.append(f"{before}:")
-    b.lines.append(f"  br i1 {any_large}, label %{slow}, label %{after}, !prof !{{!\"branch_weights\", i32 1, i32 10000}}")
+    b.lines.append(
+        f'  br i1 {any_large}, label %{slow}, label %{after}, !prof !{{!"branch_weights", i32 1, i32 10000}}'
+    )
     b.lines.append(f"{slow}:")
     called = b.fresh()
     b.lines.append(f"  {called} = call {function.result} {function.symbol}({x.type} {x.name})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from tesselle.codegen.llvm import math_erf, math_exp, math_log, math_rounding, math_trig
 from tesselle.codegen.llvm.emitter import Emitter, FunctionText, Lanes, V, build_function
@@ -69,7 +69,7 @@ FUNCTIONS: dict[str, MathFunction] = {row.name: row for row in _ROWS}
 """Every function by its name in the math dialect."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def math_function(name: str, bits: int, lanes: int, target: CpuTarget) -> FunctionText:
     """The definition of `name` on f32 or f64 (`bits`), for vectors of `lanes` elements or (0) scalars.
 
