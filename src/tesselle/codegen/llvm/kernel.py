@@ -96,7 +96,9 @@ class Kernel:
         return slot
 
     def set(self, value: Value, slots: Sequence[str]) -> None:
-        assert len(slots) == slot_count(value.type), f"{value.type} has {slot_count(value.type)} slots, not {len(slots)}"
+        assert len(slots) == slot_count(value.type), (
+            f"{value.type} has {slot_count(value.type)} slots, not {len(slots)}"
+        )
         self._slots[value] = tuple(slots)
 
     def index(self, value: Value) -> Index:
@@ -149,7 +151,9 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------ calls
 
-    def intrinsic(self, name: str, suffix: str, result: str, arguments: Sequence[tuple[str, str]], flags: str = "") -> str:
+    def intrinsic(
+        self, name: str, suffix: str, result: str, arguments: Sequence[tuple[str, str]], flags: str = ""
+    ) -> str:
         """`result @llvm.name.suffix(type argument, …)`; returns the result's name."""
         symbol = f"@llvm.{name}.{suffix}"
         self.module.declarations.add(f"declare {result} {symbol}({', '.join(t for t, _ in arguments)})")
@@ -227,8 +231,6 @@ def lanes_suffix(type: str) -> str:
         count, element = type[1:-1].split(" x ")
         return f"v{count}{names.get(element, element)}"
     return names.get(type, type)
-
-
 
 
 def element_size(dtype: DType) -> int:

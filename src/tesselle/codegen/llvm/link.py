@@ -110,7 +110,8 @@ def link_flat_image(objects: bytes | Sequence[bytes], entries: Sequence[Entry]) 
                 for relocation in section.relocations:
                     _relocate(machine, code, o, section, relocation, definitions)
     table = b"".join(
-        ENTRY.pack(_address(definitions, e.symbol), e.local_memory_bytes, e.binding_count, e.push_count) for e in entries
+        ENTRY.pack(_address(definitions, e.symbol), e.local_memory_bytes, e.binding_count, e.push_count)
+        for e in entries
     )
     code_offset = _align(HEADER.size + len(table), CODE_ALIGNMENT)
     image_size = code_offset + len(code)
@@ -180,7 +181,8 @@ def _find(definitions: _Definitions, symbol: str, place: str) -> tuple[_Section,
     found = definitions.get(symbol)
     if found is None:
         raise CompilerError(
-            f"{place} refers to the symbol {symbol!r}, which is not defined: a kernel calls no library", rule="codegen.link"
+            f"{place} refers to the symbol {symbol!r}, which is not defined: a kernel calls no library",
+            rule="codegen.link",
         )
     return found[0], found[1]
 

@@ -8,7 +8,7 @@ it has neither).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 from tesselle.codegen.llvm.emitter import Emitter, FunctionText, Lanes, V, build_function, call_function
@@ -74,7 +74,7 @@ def _format_of(dtype: DType) -> FloatFormat:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def widen_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """(`lanes` codes of the format) -> f32, exact. `lanes` 0 is a scalar."""
     f = FORMATS[name]
@@ -103,7 +103,7 @@ def _widen(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     return (bits | sign).as_float()
 
 
-@lru_cache(maxsize=None)
+@cache
 def narrow_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """f32 -> (`lanes` codes of the format)."""
     f = FORMATS[name]
@@ -157,7 +157,7 @@ def _special_codes(f: FloatFormat) -> tuple[int, int]:
             return 0, f.magnitude_mask
 
 
-@lru_cache(maxsize=None)
+@cache
 def narrow_f64_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """f64 -> (`lanes` codes of the format), rounded once.
 

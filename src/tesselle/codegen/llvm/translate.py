@@ -150,7 +150,9 @@ def _translate_kernel(text: ModuleText, function: FuncOp) -> tuple[str, Entry]:
     pushes = args[binding_count : len(args) - WORKGROUP_ID_COUNT]
     ids = args[max(binding_count, len(args) - WORKGROUP_ID_COUNT) :]
     if len(ids) != WORKGROUP_ID_COUNT or any(a.type != INDEX for a in ids):
-        raise unsupported(function, "kernels whose last three arguments are not the workgroup ids (index, index, index)")
+        raise unsupported(
+            function, "kernels whose last three arguments are not the workgroup ids (index, index, index)"
+        )
     k = Kernel(text, name)
     k.translate_op = _translate_op
     for value, slot in zip(ids, ("%wx", "%wy", "%wz"), strict=True):

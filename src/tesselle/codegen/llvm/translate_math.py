@@ -72,7 +72,10 @@ def _translate_unary(k: Kernel, op: UnaryOp) -> None:
 
 def _translate_binary(k: Kernel, op: BinaryOp) -> None:
     name, operand = BINARY_FUNCTIONS[type(op)], op.lhs.type
-    k.set(op.results[0], [_call(k, op, name, operand, a, b) for a, b in zip(k.slots(op.lhs), k.slots(op.rhs), strict=True)])
+    k.set(
+        op.results[0],
+        [_call(k, op, name, operand, a, b) for a, b in zip(k.slots(op.lhs), k.slots(op.rhs), strict=True)],
+    )
 
 
 def _float_intrinsic(name: str) -> Translator[Op]:
@@ -88,7 +91,10 @@ def _float_intrinsic(name: str) -> Translator[Op]:
         wide = vector_of(lane_count(type), "float")
         small = is_small_float(element_type(type))
         rows = zip(*(k.slots(v) for v in op.operands), strict=True)
-        k.set(op.results[0], [in_f32(k, type, lambda *s: call(wide, *s), *row) if small else call(t, *row) for row in rows])
+        k.set(
+            op.results[0],
+            [in_f32(k, type, lambda *s: call(wide, *s), *row) if small else call(t, *row) for row in rows],
+        )
 
     return translate
 
@@ -165,4 +171,3 @@ TRANSLATORS = {
     math.IsFiniteOp: _translate_isfinite,
 }
 """By operation class."""
-
