@@ -1,12 +1,14 @@
 """A small language for straight-line LLVM IR on vectors: arithmetic operators on `V` append lines to an `Emitter`.
 
-Only `vector_math` and the conversions use it; kernels are translated without intermediate objects.
+Only the functions that kernels call (elementary functions, conversions) are written in it; kernels themselves are translated
+without intermediate objects. Those functions are internal and always inlined, so that their constants are hoisted out of loops
+and no vector crosses a call; rare slow paths (huge arguments of sin and cos) are kept out of line.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -167,6 +169,18 @@ class V:
         return self ^ (1 if self.type.bits == 1 else -1)
 
 
+@dataclass(frozen=True)
+class FunctionText:
+    """A definition: `symbol` with its "@", LLVM types, the text, the intrinsics and functions it calls."""
+
+    symbol: str
+    result: str
+    parameters: tuple[str, ...]
+    definition: str
+    declarations: frozenset[str]
+    callees: tuple[FunctionText, ...] = ()
+
+
 class Emitter:
     """Collects the lines of one function for `target`; values are numbered by the order of their making."""
 
@@ -174,7 +188,7 @@ class Emitter:
         self.target = target
         self.lines: list[str] = []
         self.declarations: set[str] = set()
-        self.callees: dict[str, None] = {}
+        self.callees: dict[str, FunctionText] = {}
         self._count = 0
 
     def fresh(self) -> str:
@@ -303,3 +317,36 @@ class Emitter:
         """two_sum for |x| >= |y|."""
         total = x + y
         return total, y - (total - x)
+
+
+def build_function(
+    symbol: str, parameters: Sequence[Lanes], target: CpuTarget, body: Callable[..., V], inline: bool = True
+) -> FunctionText:
+    """Define `symbol` by running `body(emitter, *parameters)`, which returns the result."""
+    b = Emitter(target)
+    arguments = [V(b, f"%p{i}", t) for i, t in enumerate(parameters)]
+    result = body(b, *arguments)
+    head = ", ".join(f"{t} %p{i}" for i, t in enumerate(parameters))
+    attributes = "#1" if inline else "#2"
+    lines = [
+        f"define internal {result.type} {symbol}({head}) {attributes} {{",
+        "entry:",
+        *b.lines,
+        f"  ret {result.type} {result.name}",
+        "}",
+    ]
+    return FunctionText(
+        symbol,
+        str(result.type),
+        tuple(str(t) for t in parameters),
+        "\n".join(lines) + "\n",
+        frozenset(b.declarations),
+        tuple(b.callees.values()),
+    )
+
+
+def call_function(b: Emitter, function: FunctionText, result: Lanes, *arguments: V) -> V:
+    """Call `function` from the body of another."""
+    b.callees[function.symbol] = function
+    text = ", ".join(f"{a.type} {a.name}" for a in arguments)
+    return b.op(f"call {function.result} {function.symbol}({text})", result)
