@@ -67,6 +67,11 @@ class LoopNest:
     def accumulators(self) -> Sequence[Value]:
         return self.block.args[len(self.inputs) :]
 
+    @property
+    def extent(self) -> ix.Size:
+        """The size of the vector loop; one when there is none."""
+        return self.sizes[self.dim] if self.dim >= 0 else 1
+
     def reads_output(self, k: int) -> bool:
         return bool(self.accumulators[k].uses)
 
@@ -138,7 +143,7 @@ class LoopNest:
         count = sum(1 for op in self.block)
         heavy = any(op.dialect == "math" for op in self.block)
         wish = 1 if heavy or count > 24 else 2 if count > 10 else limit
-        size = ix.known(self.sizes[self.dim])
+        size = ix.known(self.extent)
         if size is not None and self.lanes is not None:
             wish = max(1, min(wish, size // self.lanes))
         return wish
@@ -189,7 +194,7 @@ class LoopNest:
         """for others: for v: outs = body(ins)."""
 
         def row(c: Builder, counters: dict[int, ix.Size], _: list[Value]) -> Sequence[Value]:
-            self.emit_row(c, counters, 0, self.sizes[self.dim])
+            self.emit_row(c, counters, 0, self.extent)
             return ()
 
         nest(b, self.ranges(self.dims(IteratorType.PARALLEL)), {}, (), row)
@@ -232,7 +237,7 @@ class LoopNest:
         widest = max(a.dtype.size_bytes for a in self.outputs)
         strip = max(lanes, COLUMN_STRIP_BYTES // widest)
         *outer, row = self.dims(IteratorType.REDUCTION)
-        size = self.sizes[self.dim]
+        size = self.extent
 
         def rows(b: Builder, counters: Counters, first: ix.Size, count: int, lower: ix.Size, upper: ix.Size) -> None:
             places = [{**counters, row: ix.add(b, first, n)} for n in range(count)]
@@ -315,7 +320,7 @@ class LoopNest:
                     self.store_outputs(v, at, accs[n * per : (n + 1) * per])
                 return ()
 
-            self.sweep(b, 0, self.sizes[self.dim], self.unroll(), (), step)
+            self.sweep(b, 0, self.extent, self.unroll(), (), step)
             return ()
 
         nest(b, self.ranges(self.dims(IteratorType.PARALLEL)), {}, (), position)
@@ -346,7 +351,7 @@ class LoopNest:
                         self._accumulate(v, a, known, combiners, out, first)
                     return out
 
-                return self.sweep(c, 0, self.sizes[self.dim], unroll, accs, step)
+                return self.sweep(c, 0, self.extent, unroll, accs, step)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
@@ -431,7 +436,7 @@ class LoopNest:
                     out[group] = new
                     return out
 
-                return self.sweep(c, 0, self.sizes[self.dim], 1, accs, step)
+                return self.sweep(c, 0, self.extent, 1, accs, step)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
