@@ -74,7 +74,7 @@ class GeneralPlan:
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
         assert self.tiles is not None
         classes = self.tiles.classes
-        own = dict(zip(self.kernel.push_constants, push_constants, strict=True))
+        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
         sizes = {c: _rebuilt(b, classes.size[c], own) for c in classes.tileable}
         x, y, z = workgroup_count(classes, self.tiles.config, b, sizes)
         return x, y, z

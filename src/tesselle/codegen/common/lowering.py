@@ -16,7 +16,6 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.flow.ops import ExecutableExportOp, ExecutableOp, ReturnOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block
-from tesselle.ir.types import DType
 from tesselle.support.diagnostics import CompilerError, TesselleError
 from tesselle.support.dtypes import INDEX
 
@@ -69,9 +68,8 @@ def _lower_entry(
         run()
         if on_phase is not None:
             on_phase(f"{export.sym_name}.{name}", executable)
-    block = Block([a.type for a in kernel.push_constants if isinstance(a.type, DType)])
+    block = Block([INDEX] * len(kernel.index_push_constants))
     b = Builder.at_end(block, export.location)
-    assert all(v.type == INDEX for v in kernel.workgroup_ids)
     b.insert(ReturnOp(plan.workgroup_count(b, block.args)))
     region = export.workgroup_count
     if not region.is_empty:
