@@ -8,6 +8,7 @@ are scaled), or into the worker's local memory.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tesselle.codegen.common import generics, memory
@@ -68,7 +69,7 @@ class _Block:
         """Choose the buffer of each result, from the last operation to the first."""
         for op in self.block:
             if isinstance(op, MaterializeInDestinationOp) and op.source not in self.buffers:
-                self._hoist_view(op)
+                self._hoist([op.dest])
                 self.buffers[op.source] = op.dest
         for op in reversed(self.block.ops):
             if not isinstance(op, GenericOp):
@@ -81,12 +82,18 @@ class _Block:
                     self.buffers[out] = self.buffers[op.results[k]]
             self._share(op)
 
-    def _hoist_view(self, op: MaterializeInDestinationOp) -> None:
-        """Move the view that the result is written to in front of the operation that computes it."""
-        # Whatever may be computed into this view later was made before its store, so the first generic is early enough.
+    def _hoist(self, values: Sequence[ix.Size]) -> Op:
+        """Move what `values` are computed from in front of the first generic, which is returned.
+
+        Buffers are shared backwards, so that their views must stand before everything that may be computed into them.
+        """
         first = next(o for o in self.block if isinstance(o, GenericOp))
-        for d in sorted(self._needed(op.dest, first), key=lambda o: self.order.get(o, -1)):
-            d.move_before(first)
+        for v in values:
+            if isinstance(v, Value):
+                position = {o: i for i, o in enumerate(self.block)}
+                for d in sorted(self._needed(v, first), key=lambda o: position[o]):
+                    d.move_before(first)
+        return first
 
     def _needed(self, value: Value, before: Op) -> set[Op]:
         """The operations of this block behind `value` that stand after `before`."""
@@ -159,7 +166,8 @@ class _Block:
             raise Unsupported(f"an intermediate {t} is too large for local memory", op.location)
         top = Builder(self.kernel.function.entry, first, op.location)
         buffer = top.insert(memref.AllocaOp(MemRefType(shape, t.dtype))).result
-        return memory.subview(Builder.before_op(op), buffer, [0] * len(shape), sizes)
+        early = self._hoist(sizes)
+        return memory.subview(Builder.before_op(early), buffer, [0] * len(shape), sizes)
 
     def _result_sizes(self, op: GenericOp, result: Value) -> list[ix.Size]:
         t = tensor_type(result)
