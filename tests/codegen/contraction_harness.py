@@ -38,7 +38,7 @@ _ENTRY_TYPE = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
 )
 
-Body = Callable[[Builder, list[Value], list[Value]], Sequence[Value]]
+Body = Callable[[Builder, Sequence[Value], Sequence[Value]], Sequence[Value]]
 """(builder, tensors, dynamic dimensions of all bindings in order) -> the results."""
 
 
