@@ -17,7 +17,8 @@ def page() -> str:
 
 Kernels call no library: the elementary functions are Tesselle's own, vectorised, and their largest errors are stated
 here in units in the last place (ULP) of the format, over its whole range, subnormals included. The test suite measures
-every entry. Infinities, NaN and signed zeros are as in IEEE 754 and Annex F of the C standard; subnormals are not flushed.
+every entry. Infinities, NaN and signed zeros are as in IEEE 754 and Annex F of the C standard; subnormals are not
+flushed.
 
 | function | f32 | f64 | f32 without FMA | f64 without FMA |
 |---|---:|---:|---:|---:|

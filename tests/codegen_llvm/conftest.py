@@ -6,7 +6,7 @@ import ctypes
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +113,10 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture(autouse=True)
+def quiet_numpy() -> Iterator[None]:
+    """The oracles are asked about infinities and nan on purpose."""
+    with np.errstate(all="ignore"):
+        yield

@@ -111,3 +111,10 @@ def _half_exp(b: Emitter, a: V) -> V:
     f = _format(a)
     q, n = _reduce(b, b.at_most(a, f.overflow + 1.0))
     return b.scale(q + 1.0, n - 1)
+
+
+def scaled_exp(b: Emitter, x: V, low: V) -> V:
+    """exp(x + low) for |low| far below |x|, -760 < x < 720, in f64."""
+    q, n = _reduce(b, x)
+    p = q + 1.0
+    return b.scale(p + b.fma(p, low, q - (p - 1.0)), n)

@@ -189,7 +189,8 @@ INTEGER_BINARY: dict[type[arith.BinaryOp], IntegerBinary] = {
     arith.MaxUIOp: _integer_intrinsic("umax"),
 }
 
-# An instruction, or the name of an intrinsic after "@", or of a library function after "!".
+# An instruction, or the name of an intrinsic after "@", or of a library function after "!", or after "?" the comparison that
+# chooses lhs (LLVM's own minnum may become a call of C's fminf).
 FLOAT_BINARY: dict[type[arith.BinaryOp], str] = {
     arith.AddFOp: "fadd",
     arith.SubFOp: "fsub",
@@ -198,8 +199,8 @@ FLOAT_BINARY: dict[type[arith.BinaryOp], str] = {
     arith.RemFOp: "!fmod",
     arith.MinimumFOp: "@minimum",
     arith.MaximumFOp: "@maximum",
-    arith.MinNumFOp: "@minnum",
-    arith.MaxNumFOp: "@maxnum",
+    arith.MinNumFOp: "?olt",
+    arith.MaxNumFOp: "?ogt",
 }
 
 
@@ -207,6 +208,10 @@ def _float_binary(k: Kernel, how: str, flags: str, dtype: DType, lanes: int | No
     t = vector_of(lanes, register_element(dtype))
     if how[0] == "@":
         return k.intrinsic(how[1:], lanes_suffix(t), t, [(t, a), (t, b)], flags)
+    if how[0] == "?":
+        mask = vector_of(lanes, "i1")
+        chosen = k.emit(f"select {mask} {k.emit(f'fcmp {how[1:]} {t} {a}, {b}')}, {t} {a}, {t} {b}")
+        return k.emit(f"select {mask} {k.emit(f'fcmp uno {t} {b}, {b}')}, {t} {a}, {t} {chosen}")
     if how[0] == "!":
         return k.call(math_function(how[1:], dtype.bits, lanes or 0, k.target), a, b)
     return k.emit(f"{how} {flags}{t} {a}, {b}")
