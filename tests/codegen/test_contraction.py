@@ -243,7 +243,7 @@ def add(b: Builder, x: Value, y: Value) -> Value:
 def test_bias_activation_residual(heavy: bool, dynamic: bool, target: str, shape: tuple[int, int, int]) -> None:
     m, n, _ = shape
     bias, scale, residual = random((n,), F32, "bias"), random((m,), F32, "scale"), random((m, n), F32, "residual")
-    offset = np.float32(0.25) * np.ones((), np.float32)
+    offset = np.array(0.25, np.float32)
 
     def stage(b: Builder, product: Value, extra: Scalars, dims: Scalars) -> Sequence[Value]:
         t = product.type

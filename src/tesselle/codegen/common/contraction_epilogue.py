@@ -201,7 +201,7 @@ class Epilogue:
                 index = ix.as_value(c, ix.add(c, at, access.columns.locate(c, column)))
                 c.insert(memref.StoreOp(element, access.flat, [index]))
 
-            if place.mask is None or not access.columns.parts:
+            if place.mask is None:
                 store(b)
             else:
                 inside = arith.CmpIOp(arith.CmpIPredicate.SLT, ix.as_value(b, column), ix.as_value(b, place.end))

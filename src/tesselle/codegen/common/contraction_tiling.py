@@ -63,7 +63,7 @@ def register_block(target: TargetShape, rows: int | None) -> tuple[int, int]:
         return most, 2
     # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows the
     # multipliers wait for their own results.
-    best = min(range(1, most + 1), key=lambda r: (math.ceil(rows / r) * (max(r, 4) + 0.6), -r))
+    best = min(range(1, most + 1), key=lambda r: (math.ceil(rows / r) * (max(r, 4) + 0.6), r))
     return best, 2
 
 
