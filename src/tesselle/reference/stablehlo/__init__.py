@@ -1,6 +1,7 @@
 """The meaning of StableHLO and CHLO, split like the dialect."""
 
 from tesselle.reference.stablehlo import (
+    chlo,
     contraction,
     control_flow,
     convolution,
@@ -15,6 +16,7 @@ from tesselle.reference.stablehlo import (
 )
 
 __all__ = [
+    "chlo",
     "contraction",
     "control_flow",
     "convolution",

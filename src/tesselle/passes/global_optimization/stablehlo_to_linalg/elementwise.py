@@ -11,6 +11,7 @@ from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.affine import AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
+from tesselle.passes.global_optimization.stablehlo_to_linalg import chlo_bodies
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import lower_on_host
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     PARALLEL,
@@ -20,7 +21,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     splat_scalar,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import (
-    ELEMENTWISE_CLASSES,
+    SCALARS,
     dtype_of,
     emit_block,
     emit_scalar,
@@ -61,7 +62,7 @@ def lower_elementwise(
     return b.cast(result, out_type)
 
 
-@lowering(*ELEMENTWISE_CLASSES)
+@lowering(*SCALARS)
 def elementwise(op: Op, b: Lowering) -> Value:
     on_host = lower_on_host(op, b)
     if on_host is not None:
@@ -134,3 +135,6 @@ def _bitcast_between_widths(op: s.BitcastConvertOp, b: Lowering) -> Value:
         target.dtype,
         lambda inner, args: inner.insert(a.BitcastOp(args[0], target.dtype)).result,
     )
+
+
+__all__ = ["chlo_bodies", "elementwise", "map_elements"]

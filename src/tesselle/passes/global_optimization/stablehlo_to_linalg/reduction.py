@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.chlo.structured import TopKOp
+from tesselle.dialects.core.tensor import ExtractSliceOp, tensor_type
 from tesselle.dialects.linalg.ops import SortOp, YieldOp
 from tesselle.dialects.stablehlo import elementwise as e
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.dialects.stablehlo import reduction as s
 from tesselle.ir.affine import AffineMap
 from tesselle.ir.builder import Builder
@@ -19,12 +21,14 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     lowering,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import (
+    compare_scalars,
     convert,
     emit_block,
     emit_scalar,
     is_narrow,
 )
-from tesselle.support.dtypes import F32, DType
+from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_iota
+from tesselle.support.dtypes import F32, I32, DType
 
 _ACCUMULATING = (e.AddOp, e.MultiplyOp)
 
@@ -99,3 +103,24 @@ def sort(op: s.SortOp, b: Lowering) -> list[Value]:
     inner.insert(YieldOp(tuple(emit_block(inner, op.comparator.block, block.args))))
     axis = op.dimension % tensor_type(op.inputs[0]).rank
     return list(b.insert(SortOp(tuple(op.inputs), axis, Region([block]))).results)
+
+
+@lowering(TopKOp)
+def top_k(op: TopKOp, b: Lowering) -> list[Value]:
+    """Sorts values with their positions, descending and stable, and keeps the first k.
+
+    Floats are ordered by totalOrder, so that nan comes first, as XLA's top_k does.
+    """
+    operand = op.operand
+    t = tensor_type(operand)
+    axis = t.rank - 1
+    positions = build_iota(b, b.dims(operand), axis, I32)
+    block = Block([t.dtype, t.dtype, I32, I32])
+    inner = Builder(block, None, op.location)
+    kind = ComparisonType.TOTALORDER if t.dtype.is_float else None
+    greater = compare_scalars(inner, ComparisonDirection.GT, block.args[0], block.args[1], kind)
+    inner.insert(YieldOp((greater,)))
+    values, order = b.insert(SortOp((operand, positions), axis, Region([block]))).results
+    sizes = [*b.dims(operand)[:-1], op.k]
+    first = [b.insert(ExtractSliceOp.of(v, [0] * t.rank, sizes)).result for v in (values, order)]
+    return [b.cast(v, tensor_type(r)) for v, r in zip(first, op.results, strict=True)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import math as m
-from tesselle.dialects.stablehlo import control_flow, elementwise, shape
+from tesselle.dialects.stablehlo import control_flow, shape
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.ir.attributes import DenseElements
@@ -356,17 +356,23 @@ def integer_predicate(direction: ComparisonDirection, unsigned: bool) -> a.CmpIP
 @scalar(s.CompareOp)
 def compare(b: Builder, op: Op, args: list[Value]) -> Value:
     assert isinstance(op, s.CompareOp)
-    x, y = args
-    dtype = dtype_of(x)
-    if dtype.is_complex:
+    if dtype_of(args[0]).is_complex:
         return complex_bodies.emit(b, op, args)
-    if dtype.is_float and op.compare_type is ComparisonType.TOTALORDER:
+    return compare_scalars(b, op.comparison_direction, args[0], args[1], op.compare_type)
+
+
+def compare_scalars(
+    b: Builder, direction: ComparisonDirection, x: Value, y: Value, kind: ComparisonType | None
+) -> Value:
+    """x <direction> y of real scalars."""
+    dtype = dtype_of(x)
+    if dtype.is_float and kind is ComparisonType.TOTALORDER:
         x, y = _total_order(b, x), _total_order(b, y)
-        return b.insert(a.CmpIOp(integer_predicate(op.comparison_direction, unsigned=False), x, y)).result
+        return b.insert(a.CmpIOp(integer_predicate(direction, unsigned=False), x, y)).result
     if dtype.is_float:
-        return b.insert(a.CmpFOp(_FLOAT_PREDICATES[op.comparison_direction], widen(b, x), widen(b, y))).result
+        return b.insert(a.CmpFOp(_FLOAT_PREDICATES[direction], widen(b, x), widen(b, y))).result
     unsigned = dtype.is_unsigned or dtype.is_bool
-    return b.insert(a.CmpIOp(integer_predicate(op.comparison_direction, unsigned), x, y)).result
+    return b.insert(a.CmpIOp(integer_predicate(direction, unsigned), x, y)).result
 
 
 def _total_order(b: Builder, x: Value) -> Value:
@@ -436,9 +442,3 @@ def reduce_precision(b: Builder, op: Op, args: list[Value]) -> Value:
     wide = widen(b, x)
     nan = b.insert(a.CmpFOp(a.CmpFPredicate.UNO, wide, wide)).result
     return b.insert(a.SelectOp(nan, x, value)).result
-
-
-ELEMENTWISE_CLASSES: tuple[type[Op], ...] = tuple(
-    cls for cls in vars(elementwise).values() if isinstance(cls, type) and cls in SCALARS
-)
-"""The StableHLO operations that SCALARS covers."""
