@@ -2,8 +2,9 @@
 
     python tools/fit_math_polynomials.py > src/tesselle/codegen/llvm/coefficients.py
 
-Needs mpmath. Each fit is a weighted minimax polynomial by Remez's exchange algorithm in 60 digits; then the coefficients are
-rounded to the format one after the other, highest degree last, and the rest refitted each time (the low degrees carry the weight).
+Needs mpmath. Each fit is a weighted minimax polynomial by Remez's exchange algorithm in 60 digits; then coefficients
+are rounded to the format one after the other, highest degree last, and the rest refitted each time (the low degrees
+carry the weight).
 """
 
 from __future__ import annotations
@@ -146,7 +147,6 @@ def fits() -> list[Fit]:
     atan_rest = in_square(series(mp.atan, lambda x: x, 3))
     erf_rest = in_square(series(mp.erf, lambda x: x, 1))
     one: Real = lambda x: mpf(1)  # noqa: E731
-    square: Real = lambda x: x * x  # noqa: E731
     s2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.001")
     t2 = mp.tan(mp.pi / 8) ** 2 * mpf("1.001")
     tiny = mpf(10) ** -12

@@ -43,8 +43,8 @@ Make = Callable[..., Op]
 def elementwise(
     toolchain: Any, inputs: Sequence[DType], output: DType, make: Make, lanes: int | None, target: str
 ) -> Any:
-    """out[i] = make(in[i], …) over n elements, by vectors of `lanes` or by scalars; constructors get the result type last
-    when they want one."""
+    """out[i] = make(in[i], …) over n elements, by vectors of `lanes` or by scalars; constructors get the result type
+    last when they want one."""
     memrefs = [MemRefType((None,), d) for d in (*inputs, output)]
 
     def body(b: Builder, args: Sequence[Value]) -> None:
@@ -257,7 +257,8 @@ def test_small_floats_convert_as_ml_dtypes_does(toolchain: Any, dtype: DType, ta
     finite = np.sort(finite[np.isfinite(finite)])
     between = (finite[:-1] + finite[1:]) / 2
     values = np.concatenate(
-        [finite, between, np.nextafter(between, -np.inf), np.nextafter(between, np.inf), [np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30],
+        [finite, between, np.nextafter(between, -np.inf), np.nextafter(between, np.inf),
+         [np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30],
          rng.integers(0, 1 << 32, 4096, dtype=np.uint32).view(np.float32).astype(np.float64)]
     )  # fmt: skip
     values = np.concatenate([values, np.zeros(-len(values) % 8)])

@@ -17,7 +17,13 @@ from tesselle.support.diagnostics import CompilerError, OptionError
 
 TARGET = cpu_target("generic")
 # The processor has no such instruction: instruction selection ends the process.
-FATAL = "declare i32 @llvm.aarch64.crc32b(i32, i32)\ndefine i32 @f(i32 %x) {\n %r = call i32 @llvm.aarch64.crc32b(i32 %x, i32 %x)\n ret i32 %r\n}\n"
+FATAL = """
+declare i32 @llvm.aarch64.crc32b(i32, i32)
+define i32 @f(i32 %x) {
+  %r = call i32 @llvm.aarch64.crc32b(i32 %x, i32 %x)
+  ret i32 %r
+}
+"""
 
 
 def good(n: int) -> CompileJob:

@@ -1,6 +1,7 @@
 """The state of translating one kernel: lines of LLVM IR so far, names of values, views, blocks.
 
-The translators of single operations are functions `(kernel, op)` registered in tables by operation class; see `translate.py`.
+The translators of single operations are functions `(kernel, op)` registered in tables by operation class; see
+`translate.py`.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ class Kernel:
         return self.emit(f"getelementptr inbounds {memory_element(view.dtype)}, ptr {view.base}, i64 {position}")
 
     def access_metadata(self, view: View) -> str:
-        """What follows an access to `view`: a marker, replaced by alias scopes when all memory of the kernel is known."""
+        """What follows an access to `view`: a marker, which alias scopes replace at the end."""
         return self.alias_marker(view.root)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Rounding to integers, square roots, fmod: instructions where the target has them, exact sequences where it has not."""
+"""Rounding to integers, square roots, fmod: instructions where the target has them, else exact sequences."""
 
 from __future__ import annotations
 

@@ -148,8 +148,8 @@ def translate_masked_load(k: Kernel, op: vector.MaskedLoadOp) -> None:
         _, passed = to_memory(k, otherwise, lanes, dtype)
         k.module.declarations.add(f"declare {memory} @llvm.masked.load.{suffix}(ptr, <{lanes} x i1>, {memory})")
         loaded = k.emit(
-            f"call {memory} @llvm.masked.load.{suffix}(ptr align {align} {pointer}, <{lanes} x i1> {mask}, {memory} {passed})"
-            f"{k.access_metadata(view)}"
+            f"call {memory} @llvm.masked.load.{suffix}(ptr align {align} {pointer},"
+            f" <{lanes} x i1> {mask}, {memory} {passed}){k.access_metadata(view)}"
         )
         results.append(_from_memory(k, loaded, lanes, dtype))
     k.set(op.results[0], results)

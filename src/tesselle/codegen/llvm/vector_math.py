@@ -1,8 +1,9 @@
 """The elementary functions of the CPU back end: which there are, how accurate they are, and their LLVM definitions.
 
-`FUNCTIONS` is the one table of stated errors: the largest distance from the exact result in units in the last place of the
-format, over the whole range of the format, subnormals included; infinities, nan and signed zeros are as IEEE 754 and C's Annex F
-say. No function flushes subnormals, reads a table in memory, or calls a library. The tests measure every entry.
+`FUNCTIONS` is the one table of stated errors: the largest distance from the exact result in units in the last place of
+the format, over the whole range of the format, subnormals included; infinities, nan and signed zeros are as IEEE 754
+and C's Annex F say. No function flushes subnormals, reads a table in memory, or calls a library. The tests measure
+every entry.
 """
 
 from __future__ import annotations
