@@ -63,7 +63,12 @@ class _FunctionConversion:
     def run(self, b: Builder) -> None:
         self.values.update(zip(self.source.entry.args, self.body.blocks[0].args, strict=True))
         self.convert_block(self.source.entry)
-        b.insert(vm.FuncOp(self.source.sym_name, self.inputs, self.outputs, self.body, self.source.is_public))
+        function = vm.FuncOp(self.source.sym_name, self.inputs, self.outputs, self.body, self.source.is_public)
+        function.location = self.source.location
+        for name, value in self.source.attributes.items():
+            if name in ("arg_attrs", "res_attrs") or name.startswith("stream."):
+                function.attributes[name] = value  # for the manifest
+        b.insert(function)
 
     def value(self, value: Value) -> Value:
         return self.values[value]
