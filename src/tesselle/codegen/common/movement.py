@@ -90,7 +90,6 @@ class MovementPlan:
             width = -(-columns // -(-columns // width))
         self.tile = (max(1, WORKGROUP_BYTES // (width * item)) if columns is not None else 1, width)
         store.erase()
-        eliminate_dead_code(self.kernel.function)
 
     def tile_rows(self) -> None:
         """Loops over the workgroup's rows; each segment is a copy or a fill on memory."""
