@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from tesselle.codegen.common.binding import bind_function
 from tesselle.codegen.common.general import GeneralStrategy
 from tesselle.codegen.common.movement import MovementStrategy
+from tesselle.codegen.common.scatter import ScatterStrategy
+from tesselle.codegen.common.sort import SortStrategy
 from tesselle.codegen.common.strategy import Strategy, TargetShape
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
@@ -26,7 +28,7 @@ OnPhase = Callable[[str, ExecutableOp], None]
 
 def default_strategies() -> tuple[Strategy, ...]:
     """In the order in which they are tried."""
-    return (MovementStrategy(), GeneralStrategy())
+    return (MovementStrategy(), ScatterStrategy(), SortStrategy(), GeneralStrategy())
 
 
 def lower_executable(
