@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import if_then, nest
 from tesselle.codegen.common.prepare import buffer_of, normalise
-from tesselle.codegen.common.rebuild import rebuilt
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -39,6 +39,7 @@ class ScatterPlan:
     target: TargetShape
     op: ScatterOp
     columns: ix.Size | None = None
+    grid: Grid | None = None
 
     def phases(self) -> Sequence[Phase]:
         return (
@@ -65,6 +66,9 @@ class ScatterPlan:
         self._loops(b, op, outs, indices, [u for u in updates if u is not None])
         for s in stores.values():
             s.erase()
+        assert self.columns is not None
+        self.grid = g = Grid(self.kernel)
+        g.finish(ix.ceildiv(g.builder, g.size(self.columns), WINDOW_PART))
         eliminate_dead_code(self.kernel.function)
         eliminate_common_subexpressions(self.kernel.function)
 
@@ -140,10 +144,8 @@ class ScatterPlan:
         nest(b, [(d, 0, index_sizes[d]) for d in range(batch)], {}, (), update)
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        assert self.columns is not None
-        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
-        x = ix.ceildiv(b, rebuilt(b, self.columns, own), WINDOW_PART)
-        return ix.as_value(b, x), ix.as_value(b, 1), ix.as_value(b, 1)
+        assert self.grid is not None
+        return self.grid.build(b, push_constants)
 
 
 def _index(b: Builder, indices: Value, at: Sequence[Value]) -> Value:

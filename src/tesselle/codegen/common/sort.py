@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.bufferize import LOCAL_MEMORY_LIMIT
+from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
 from tesselle.codegen.common.prepare import buffer_of, normalise
-from tesselle.codegen.common.rebuild import rebuilt
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -40,8 +40,7 @@ WORKGROUP_COMPARISONS = 4096
 class SortPlan:
     kernel: KernelFunction
     target: TargetShape
-    lines: ix.Size = 1
-    lines_per_workgroup: int = 1
+    grid: Grid | None = None
 
     def phases(self) -> Sequence[Phase]:
         return (
@@ -67,8 +66,8 @@ class SortPlan:
         if 2 * line_bytes > LOCAL_MEMORY_LIMIT:
             raise Unsupported(f"sorting lines of {line_bytes} bytes", op.location, "codegen.linalg.sort")
         outer, inner = ix.product(b, sizes[: op.axis]), ix.product(b, sizes[op.axis + 1 :])
-        self.lines = ix.mul(b, outer, inner)
-        self.lines_per_workgroup = max(1, WORKGROUP_COMPARISONS // max(1, count * max(1, count.bit_length())))
+        lines = ix.mul(b, outer, inner)
+        per_workgroup = max(1, WORKGROUP_COMPARISONS // max(1, count * max(1, count.bit_length())))
         shape = [outer, count, inner]
         whole_inputs = [memory.reinterpret(b, v, shape) for v in inputs]
         results = [stores.get(r) for r in op.results]
@@ -78,8 +77,8 @@ class SortPlan:
         front = [top.insert(memref.AllocaOp(t)).result for t in types]
         back = [top.insert(memref.AllocaOp(t)).result for t in types]
         sorter = _Sorter(op, count, front, back)
-        first = ix.mul(b, self.kernel.workgroup_ids[0], self.lines_per_workgroup)
-        last = ix.minimum(b, ix.add(b, first, self.lines_per_workgroup), self.lines)
+        first = ix.mul(b, self.kernel.workgroup_ids[0], per_workgroup)
+        last = ix.minimum(b, ix.add(b, first, per_workgroup), lines)
 
         def line(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
             at = [ix.floordiv(c, i, inner), 0, ix.remainder(c, i, inner)]
@@ -98,13 +97,14 @@ class SortPlan:
         for_loop(b, first, last, 1, (), line)
         for s in [s for s in self.kernel.function.entry if isinstance(s, MaterializeInDestinationOp)]:
             s.erase()
+        self.grid = g = Grid(self.kernel)
+        g.finish(ix.ceildiv(g.builder, g.size(lines), per_workgroup))
         eliminate_dead_code(self.kernel.function)
         eliminate_common_subexpressions(self.kernel.function)
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
-        x = ix.ceildiv(b, rebuilt(b, self.lines, own), self.lines_per_workgroup)
-        return ix.as_value(b, x), ix.as_value(b, 1), ix.as_value(b, 1)
+        assert self.grid is not None
+        return self.grid.build(b, push_constants)
 
 
 def _compare(b: Builder, predicate: CmpIPredicate, x: Value, y: Value) -> Value:
