@@ -219,10 +219,21 @@ class Epilogue:
             self.finish(b, accumulator, place, cache, (i, j))
 
     def finish_rolled(
-        self, b: Builder, tile: Value, row: ix.Size, rows: ix.Size, column: ix.Size, vectors: int, lanes: int, end: ix.Size | None
+        self,
+        b: Builder,
+        tile: tuple[Value, int],
+        row: ix.Size,
+        rows: ix.Size,
+        column: ix.Size,
+        vectors: ix.Size,
+        lanes: int,
+        end: ix.Size | None,
     ) -> None:
-        """`rows` rows of a block that lies in `tile`; columns are cut at `end` unless that is None."""
-        width = vectors * lanes
+        """`rows` x `vectors` of a block in local memory (`tile`: the memory, and elements from one row to the next).
+
+        Columns are cut at `end` unless that is None.
+        """
+        memory, width = tile
         dtype = self.problem.root.accumulator
 
         def one_row(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
@@ -232,7 +243,7 @@ class Epilogue:
                 place = Place(ix.add(d, row, i), ix.add(d, column, offset), lanes)
                 if end is not None:
                     place.mask, place.end = create_mask(d, ix.sub(d, end, place.column), lanes), end
-                self.finish(d, load_vector(d, tile, at, lanes, dtype), place, {}, (0, 0))
+                self.finish(d, load_vector(d, memory, at, lanes, dtype), place, {}, (0, 0))
                 return ()
 
             for_loop(c, 0, vectors, 1, (), one_vector)

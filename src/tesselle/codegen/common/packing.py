@@ -279,33 +279,29 @@ def _pack_rows_transposed(
     length = ix.sub(b, inner.upper, inner.lower)
     final = ix.sub(b, inner.upper, 1)
     count = ix.sub(b, end, first)
+    whole = ix.mul(b, ix.floordiv(b, count, lanes), lanes)
+    rest = ix.sub(b, count, whole)
 
-    def rows(c: Builder, m: ix.Size, mask: Value | None) -> None:
-        start = ix.add(c, source.base, source.lanes.locate(c, ix.add(c, first, m)))
+    # All rows of a few steps before the next steps, so that whole lines of memory are used while they are near.
+    def block(c: Builder, k: Value, _: list[Value]) -> Sequence[Value]:
+        steps = [ix.minimum(c, ix.add(c, ix.add(c, inner.lower, k), i), final) for i in range(lanes)]
+        starts = [ix.add(c, source.base, ix.mul(c, step, inner.lhs)) for step in steps]
 
-        def block(d: Builder, k: Value, _: list[Value]) -> Sequence[Value]:
-            vectors: list[Value] = []
-            for i in range(lanes):
-                step = ix.minimum(d, ix.add(d, ix.add(d, inner.lower, k), i), final)
-                at = ix.add(d, start, ix.mul(d, step, inner.lhs))
-                vectors.append(load_vector(d, source.flat, at, lanes, dest.dtype, mask))
+        def rows(d: Builder, m: ix.Size, mask: Value | None) -> None:
+            at = source.lanes.locate(d, ix.add(d, first, m))
+            vectors = [load_vector(d, source.flat, ix.add(d, s, at), lanes, dest.dtype, mask) for s in starts]
             for i, value in enumerate(transpose(d, vectors, lanes)):
-                at = ix.add(d, ix.mul(d, ix.add(d, m, i), row_size), k)
-                d.insert(vector.StoreOp(value, dest.flat, [ix.as_value(d, at)]))
+                to = ix.add(d, ix.mul(d, ix.add(d, m, i), row_size), k)
+                d.insert(vector.StoreOp(value, dest.flat, [ix.as_value(d, to)]))
+
+        def full(d: Builder, m: Value, _: list[Value]) -> Sequence[Value]:
+            rows(d, m, None)
             return ()
 
-        for_loop(c, 0, length, lanes, (), block)
-
-    whole = ix.mul(b, ix.floordiv(b, count, lanes), lanes)
-
-    def full(c: Builder, m: Value, _: list[Value]) -> Sequence[Value]:
-        rows(c, m, None)
+        for_loop(c, 0, whole, lanes, (), full)
+        if ix.known(rest) != 0:
+            some = arith.CmpIOp(arith.CmpIPredicate.SGT, ix.as_value(c, rest), ix.as_value(c, 0))
+            if_then(c, c.insert(some).result, lambda d: rows(d, whole, create_mask(d, rest, lanes)))
         return ()
 
-    for_loop(b, 0, whole, lanes, (), full)
-    rest = ix.sub(b, count, whole)
-    if ix.known(rest) == 0:
-        return
-    zero_index = ix.as_value(b, 0)
-    some = b.insert(arith.CmpIOp(arith.CmpIPredicate.SGT, ix.as_value(b, rest), zero_index)).result
-    if_then(b, some, lambda c: rows(c, whole, create_mask(c, rest, lanes)))
+    for_loop(b, 0, length, lanes, (), block)
