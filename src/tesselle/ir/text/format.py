@@ -166,13 +166,12 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
     fields = {f.name: f for f in spec.fields}
     names: dict[str, Any] = {"cls": cls, "DTYPES": DTYPES, "OpResult": OpResult}
     lines = ["def parse(p):", " tokens = p.tokens", " attributes = {}"]
-    for f in spec.operands:
-        lines.append(f" o_{f.name} = []")
+    lines += [f" o_{f.name} = ()" for f in spec.operands if f.kind is not FieldKind.OPERAND]
     if spec.regions:
         lines.append(" regions = []")
     types_of: dict[str, str] = {}
     outs = "()"
-    all_places = " + ".join(f"o_{f.name}" for f in spec.operands) or "[]"
+    all_places = "(" + "".join(f"{'' if f.kind is FieldKind.OPERAND else '*'}o_{f.name}, " for f in spec.operands) + ")"
 
     def emit(text: str, indent: int) -> None:
         lines.append(" " * indent + text)
@@ -213,8 +212,13 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
     def visit_field(e: _Element, indent: int) -> None:
         f = fields[e.text]
         if f.kind in _OPERANDS:
-            read = "p.operands()" if f.kind is FieldKind.VARIADIC else "[p.operand()]"
-            emit(f"o_{f.name} = {read}", indent)
+            if f.kind is FieldKind.OPERAND:
+                emit(f"o_{f.name} = p.pos", indent)
+                emit("if tokens[p.pos][:1] != '%': p.operand()", indent)
+                emit("p.pos += 1", indent)
+            else:
+                read = "p.operands()" if f.kind is FieldKind.VARIADIC else "[p.operand()]"
+                emit(f"o_{f.name} = {read}", indent)
             if e.fixed_type is not None:
                 types_of[f.name] = f"DTYPES[{e.fixed_type!r}]"
         elif f.kind is FieldKind.REGION:
@@ -258,13 +262,16 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
             t = types_of.get(f.name)
             if t is None:
                 raise ValueError(f"format of {cls.NAME} does not give the type of {f.name}")
-            if f.kind is FieldKind.OPERAND or t.startswith("DTYPES"):
+            if f.kind is FieldKind.OPERAND:
+                emit(f"operands.append(p.resolve(o_{f.name}, {t}))", 1)
+            elif t.startswith("DTYPES"):
                 emit(f"operands += [p.resolve(x, {t}) for x in o_{f.name}]", 1)
             else:
                 emit(f"operands += p.resolve_all(o_{f.name}, {t} if o_{f.name} else [])", 1)
     segments = "None"
     if spec.has_segments:
-        segments = "(" + "".join(f"len(o_{f.name}), " for f in spec.operands) + ")"
+        sizes = ("1, " if f.kind is FieldKind.OPERAND else f"len(o_{f.name}), " for f in spec.operands)
+        segments = f"({''.join(sizes)})"
     if spec.regions:
         names["Region"] = Region
         emit(f"while len(regions) < {len(spec.regions)}: regions.append(Region())", 1)
