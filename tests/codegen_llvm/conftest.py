@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tesselle.codegen.llvm.link import CODE_ALIGNMENT, ENTRY, HEADER, MAGIC
+from tesselle.codegen.llvm.link import CODE_ALIGNMENT, ENTRY, HEADER, MAGIC, link_flat_image
 from tesselle.codegen.llvm.object_cache import ObjectCache
 from tesselle.codegen.llvm.runtime_functions import runtime_ir
 from tesselle.codegen.llvm.target import CpuTarget, cpu_target
 from tesselle.codegen.llvm.translate import translate_module
-from tesselle.codegen.llvm.link import link_flat_image
 from tesselle.codegen.llvm.workers import CompileJob, WorkerOptions, compile_objects
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp, ReturnOp
@@ -109,10 +108,6 @@ class Toolchain:
 @pytest.fixture(scope="session")
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     return Toolchain(tmp_path_factory.mktemp("llvm"))
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
 @pytest.fixture(autouse=True)

@@ -16,16 +16,35 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import MemRefType, VectorType
 from tesselle.support.dtypes import (
-    BF16, C64, DTYPES, F16, F32, F64, I1, I4, I8, I16, I32, I64, INDEX, UI4, UI8, UI32, UI64, DType,
+    BF16,
+    C64,
+    DTYPES,
+    F16,
+    F32,
+    F64,
+    I1,
+    I4,
+    I8,
+    I16,
+    I32,
+    I64,
+    INDEX,
+    UI4,
+    UI8,
+    UI32,
+    UI64,
+    DType,
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 Make = Callable[..., Op]
 
 
-def elementwise(toolchain: Any, inputs: Sequence[DType], output: DType, make: Make, lanes: int | None, target: str) -> Any:
-    """out[i] = make(in[i], …) over n elements, by vectors of `lanes` or by scalars; constructors get the result type last
-    when they want one."""
+def elementwise(
+    toolchain: Any, inputs: Sequence[DType], output: DType, make: Make, lanes: int | None, target: str
+) -> Any:
+    """out[i] = make(in[i], …) over n elements, by vectors of `lanes` or by scalars; constructors get the result type
+    last when they want one."""
     memrefs = [MemRefType((None,), d) for d in (*inputs, output)]
 
     def body(b: Builder, args: Sequence[Value]) -> None:
@@ -49,7 +68,9 @@ def elementwise(toolchain: Any, inputs: Sequence[DType], output: DType, make: Ma
     return toolchain.load(toolchain.make_kernel([*memrefs, INDEX], body, dim_bindings=dims), target)
 
 
-def run(toolchain: Any, inputs: Sequence[Array], output: DType, make: Make, lanes: int | None, target: str = "host") -> Array:
+def run(
+    toolchain: Any, inputs: Sequence[Array], output: DType, make: Make, lanes: int | None, target: str = "host"
+) -> Array:
     from tesselle.support.dtypes import from_numpy
 
     kernel = elementwise(toolchain, [from_numpy(x.dtype) for x in inputs], output, make, lanes, target)
@@ -120,7 +141,9 @@ UNSIGNED = {arith.DivUIOp, arith.RemUIOp, arith.ShRUIOp, arith.MinUIOp, arith.Ma
 
 @pytest.mark.parametrize("lanes", [None, 8], ids=["scalar", "vector"])
 @pytest.mark.parametrize("operation", INTEGER_OPERATIONS, ids=lambda o: o.NAME)
-def test_integer_operations_agree_with_python(toolchain: Any, operation: type[arith.BinaryOp], lanes: int | None) -> None:
+def test_integer_operations_agree_with_python(
+    toolchain: Any, operation: type[arith.BinaryOp], lanes: int | None
+) -> None:
     meaning = INTEGER_OPERATIONS[operation]
     for dtype in (UI8, UI32, UI64, UI4) if operation in UNSIGNED else (I8, I16, I32, I64, I4):
         a, b = paired(dtype)
@@ -183,7 +206,10 @@ def test_fmod_is_exact_over_the_whole_range(toolchain: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [F32, F64, BF16], ids=str)
 def test_float_comparisons(toolchain: Any, dtype: DType) -> None:
-    a, b = (m.reshape(-1) for m in np.meshgrid([0.0, -0.0, 1.0, 2.0, np.nan, np.inf, -np.inf, 3.0], [1.0, np.nan, 0.0, np.inf]))
+    a, b = (
+        m.reshape(-1)
+        for m in np.meshgrid([0.0, -0.0, 1.0, 2.0, np.nan, np.inf, -np.inf, 3.0], [1.0, np.nan, 0.0, np.inf])
+    )
     x, y = a.astype(dtype.numpy), b.astype(dtype.numpy)
     unordered = np.isnan(a) | np.isnan(b)
     for predicate in arith.CmpFPredicate:
@@ -231,7 +257,8 @@ def test_small_floats_convert_as_ml_dtypes_does(toolchain: Any, dtype: DType, ta
     finite = np.sort(finite[np.isfinite(finite)])
     between = (finite[:-1] + finite[1:]) / 2
     values = np.concatenate(
-        [finite, between, np.nextafter(between, -np.inf), np.nextafter(between, np.inf), [np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30],
+        [finite, between, np.nextafter(between, -np.inf), np.nextafter(between, np.inf),
+         [np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30],
          rng.integers(0, 1 << 32, 4096, dtype=np.uint32).view(np.float32).astype(np.float64)]
     )  # fmt: skip
     values = np.concatenate([values, np.zeros(-len(values) % 8)])
@@ -250,7 +277,9 @@ def test_small_floats_convert_as_ml_dtypes_does(toolchain: Any, dtype: DType, ta
 
 def test_f64_rounds_once_to_small_floats(toolchain: Any) -> None:
     """1 + 2^-8 + 2^-40 is above the tie between 1 and 1 + 2^-7 in bf16, but f32 would round it onto the tie."""
-    y = np.array([1 + 2.0**-8 + 2.0**-40, 1 + 2.0**-8 - 2.0**-40, 1 + 3 * 2.0**-8 - 2.0**-40, -1 - 2.0**-8 - 2.0**-40] * 2)
+    y = np.array(
+        [1 + 2.0**-8 + 2.0**-40, 1 + 2.0**-8 - 2.0**-40, 1 + 3 * 2.0**-8 - 2.0**-40, -1 - 2.0**-8 - 2.0**-40] * 2
+    )
     got = run(toolchain, [y], BF16, cast(arith.TruncFOp), 8).astype(np.float64)
     np.testing.assert_array_equal(got[:4], [1 + 2.0**-7, 1.0, 1 + 2.0**-7, -1 - 2.0**-7])
 
@@ -263,13 +292,35 @@ def test_integers_and_floats_convert(toolchain: Any, lanes: int | None) -> None:
         for result in (F32, F64, F16, BF16):
             want = x.astype(np.float64 if result is not F32 else np.float32).astype(result.numpy)
             np.testing.assert_array_equal(run(toolchain, [x], result, make, lanes), want, err_msg=f"{source} {result}")
-    y = np.array([0.0, -0.5, 1.99, -1.99, 127.9, -129.5, 300.0, 2.0**31, -(2.0**31), 2.0**40, 2.0**63, 2.0**64, np.nan, np.inf, -np.inf, 255.5])
+    y = np.array(
+        [
+            0.0,
+            -0.5,
+            1.99,
+            -1.99,
+            127.9,
+            -129.5,
+            300.0,
+            2.0**31,
+            -(2.0**31),
+            2.0**40,
+            2.0**63,
+            2.0**64,
+            np.nan,
+            np.inf,
+            -np.inf,
+            255.5,
+        ]
+    )
     for source in (F32, F64, BF16):
         z = y.astype(source.numpy)
         exact = z.astype(np.float64)
         for result in (I8, I32, I64, UI8, UI32, UI64):
             info = np.iinfo(result.numpy)
-            want = [0 if np.isnan(v) else int(info.max) if v >= info.max else int(info.min) if v <= info.min else int(v) for v in exact]
+            want = [
+                0 if np.isnan(v) else int(info.max) if v >= info.max else int(info.min) if v <= info.min else int(v)
+                for v in exact
+            ]
             make = cast(arith.FPToSIOp if result.is_signed else arith.FPToUIOp)
             assert run(toolchain, [z], result, make, lanes).tolist() == want, (source, result)
 
@@ -278,7 +329,9 @@ def test_integer_casts(toolchain: Any) -> None:
     a = integers(I16)
     for lanes in (None, 8):
         assert np.array_equal(run(toolchain, [a], I32, cast(arith.ExtSIOp), lanes), a.astype(np.int32))
-        assert np.array_equal(run(toolchain, [a.view(np.uint16)], UI32, cast(arith.ExtUIOp), lanes), a.view(np.uint16).astype(np.uint32))
+        assert np.array_equal(
+            run(toolchain, [a.view(np.uint16)], UI32, cast(arith.ExtUIOp), lanes), a.view(np.uint16).astype(np.uint32)
+        )
         assert np.array_equal(run(toolchain, [a], I8, cast(arith.TruncIOp), lanes), a.astype(np.int8))
         assert np.array_equal(run(toolchain, [a > 0], I32, cast(arith.ExtUIOp), lanes), (a > 0).astype(np.int32))
         assert np.array_equal(run(toolchain, [a], I1, cast(arith.TruncIOp), lanes), a % 2 != 0)
@@ -304,7 +357,9 @@ def test_fma_copysign_isfinite(toolchain: Any) -> None:
     np.testing.assert_array_equal(run(toolchain, [x, y], F32, binary(math_dialect.CopySignOp), 8), np.copysign(x, y))
     np.testing.assert_array_equal(run(toolchain, [x], I1, lambda a, _t: math_dialect.IsFiniteOp(a), 8), np.isfinite(x))
     half = x.astype(np.float16)
-    np.testing.assert_array_equal(run(toolchain, [half], I1, lambda a, _t: math_dialect.IsFiniteOp(a), 8), np.isfinite(half))
+    np.testing.assert_array_equal(
+        run(toolchain, [half], I1, lambda a, _t: math_dialect.IsFiniteOp(a), 8), np.isfinite(half)
+    )
 
 
 def test_functions_of_small_floats_round_once(toolchain: Any) -> None:
@@ -322,4 +377,7 @@ def test_complex_values(toolchain: Any, lanes: int | None) -> None:
     imaginary = run(toolchain, [z], F32, lambda a, _t: complex_dialect.ImOp(a), lanes)
     np.testing.assert_array_equal(real, z.real)
     np.testing.assert_array_equal(imaginary, z.imag)
-    np.testing.assert_array_equal(run(toolchain, [imaginary, real], C64, lambda a, b, _t: complex_dialect.CreateOp(a, b), lanes), z.imag + 1j * z.real)
+    np.testing.assert_array_equal(
+        run(toolchain, [imaginary, real], C64, lambda a, b, _t: complex_dialect.CreateOp(a, b), lanes),
+        z.imag + 1j * z.real,
+    )

@@ -245,7 +245,8 @@ def test_vectors_of_rank_two_are_rows(toolchain: Any) -> None:
 @pytest.mark.parametrize("lanes", [1, 7, 8, 12])
 def test_reductions(toolchain: Any, lanes: int) -> None:
     kinds = [
-        (F32, CombiningKind.ADD), (F32, CombiningKind.MUL), (F32, CombiningKind.MINIMUMF), (F32, CombiningKind.MAXIMUMF),
+        (F32, CombiningKind.ADD), (F32, CombiningKind.MUL),
+        (F32, CombiningKind.MINIMUMF), (F32, CombiningKind.MAXIMUMF),
         (I32, CombiningKind.ADD), (I32, CombiningKind.MINSI), (I32, CombiningKind.MAXSI), (I32, CombiningKind.XOR),
         (I1, CombiningKind.AND), (I1, CombiningKind.OR), (BF16, CombiningKind.ADD),
     ]  # fmt: skip

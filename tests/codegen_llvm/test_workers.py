@@ -17,7 +17,13 @@ from tesselle.support.diagnostics import CompilerError, OptionError
 
 TARGET = cpu_target("generic")
 # The processor has no such instruction: instruction selection ends the process.
-FATAL = "declare i32 @llvm.aarch64.crc32b(i32, i32)\ndefine i32 @f(i32 %x) {\n %r = call i32 @llvm.aarch64.crc32b(i32 %x, i32 %x)\n ret i32 %r\n}\n"
+FATAL = """
+declare i32 @llvm.aarch64.crc32b(i32, i32)
+define i32 @f(i32 %x) {
+  %r = call i32 @llvm.aarch64.crc32b(i32 %x, i32 %x)
+  ret i32 %r
+}
+"""
 
 
 def good(n: int) -> CompileJob:
@@ -57,7 +63,9 @@ def test_invalid_ir_is_reported_with_a_command_that_reproduces_it(options: Worke
 def test_a_dying_worker_takes_one_job_with_it(options: WorkerOptions) -> None:
     pool = CompilerPool()
     jobs = [good(1), CompileJob(FATAL, TARGET, "crash"), good(2), good(3)]
-    with pytest.raises(CompilerError, match=r"'crash' for generic failed: LLVM was killed by signal 6: .*Cannot select") as caught:
+    with pytest.raises(
+        CompilerError, match=r"'crash' for generic failed: LLVM was killed by signal 6: .*Cannot select"
+    ) as caught:
         pool.compile(jobs, options)
     assert len(caught.value.diagnostics) == 1
     # The pool goes on with fresh workers.

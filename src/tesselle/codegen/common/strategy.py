@@ -14,7 +14,7 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.types import MemRefType
-from tesselle.support.dtypes import DType
+from tesselle.support.dtypes import INDEX, DType
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class KernelFunction:
         return self.function.args[self.binding_count : -3]
 
     @property
+    def index_push_constants(self) -> Sequence[Value]:
+        """Those of type index: what the grid is computed from."""
+        return [v for v in self.push_constants if v.type == INDEX]
+
+    @property
     def workgroup_ids(self) -> tuple[Value, Value, Value]:
         x, y, z = self.function.args[-3:]
         return x, y, z
@@ -84,7 +89,7 @@ class Plan(Protocol):
     """What a strategy will do with a function."""
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        """Build the grid (x, y, z) from the push constants; called after all phases have run."""
+        """Build the grid (x, y, z) from the push constants of type index; called after all phases have run."""
         ...
 
     def phases(self) -> Sequence[Phase]:

@@ -1,8 +1,9 @@
 """erf and erfc.
 
-Near zero erf(x) = x + x P(x^2). In f32 beyond, erf(x) = 1 - exp(-x + x Q(x)) with log(erfc(x)) fitted. In f64, and for erfc, a
-single polynomial in t = (x - k) / (x + k), k = 3.75, gives (1 + 2x) exp(x^2) erfc(x) for all x > 0.45 (Shepherd, Laframboise,
-"Chebyshev approximation of (1+2x) exp(x^2) erfc x in 0 <= x < inf", 1981); x^2 is carried in two parts.
+Near zero erf(x) = x + x P(x^2). In f32 beyond, erf(x) = 1 - exp(-x + x Q(x)) with log(erfc(x)) fitted. In f64, and for
+erfc, a single polynomial in t = (x - k) / (x + k), k = 3.75, gives (1 + 2x) exp(x^2) erfc(x) for all x > 0.45
+(Shepherd, Laframboise, "Chebyshev approximation of (1+2x) exp(x^2) erfc x in 0 <= x < inf", 1981); x^2 is carried in
+two parts.
 """
 
 from __future__ import annotations

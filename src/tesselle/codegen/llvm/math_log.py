@@ -1,10 +1,13 @@
 """Logarithms, their inverses-hyperbolic relatives, and pow.
 
-Method: x = 2^e m with sqrt(1/2) <= m < sqrt(2). In f32, log(m) = f - f^2/2 + f^3 P(f) with f = m - 1; in f64 it is 2 atanh(s) with
-s = f / (2 + f), a series in s^2. e * ln2_high is exact. P and the series are minimax polynomials (coefficients.py).
+Method: x = 2^e m with sqrt(1/2) <= m < sqrt(2). In f32, log(m) = f - f^2/2 + f^3 P(f) with f = m - 1; in f64 it is 2
+atanh(s) with s = f / (2 + f), a series in s^2. e * ln2_high is exact. P and the series are minimax polynomials
+(coefficients.py).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tesselle.codegen.llvm import coefficients as c
 from tesselle.codegen.llvm.emitter import Emitter, V
@@ -138,8 +141,7 @@ def _atanh(b: Emitter, x: V) -> V:
     return b.select(a < 2.0**-28, x, b.copysign(b.select(a > 1.0, float("nan"), value), x))
 
 
-def _in_f64(b: Emitter, x: V, body: object) -> V:
-    assert callable(body)
+def _in_f64(b: Emitter, x: V, body: Callable[[Emitter, V], V]) -> V:
     if x.type.bits == 64:
         return body(b, x)
     return b.narrow(body(b, b.widen(x)))
@@ -149,7 +151,8 @@ def _in_f64(b: Emitter, x: V, body: object) -> V:
 
 
 def pow(b: Emitter, x: V, y: V) -> V:
-    """|x|^y = exp(y log|x|), the product with enough bits beyond the format's, then the sign and the special cases of IEEE 754."""
+    """|x|^y = exp(y log|x|), the product with enough bits beyond the format's, then the sign and the special cases of
+    IEEE 754."""
     magnitude = _pow_magnitude_f32(b, b.abs(x), y) if x.type.bits == 32 else _pow_magnitude_f64(b, b.abs(x), y)
     fraction_bits = 23 if x.type.bits == 32 else 52
     a, ay = b.abs(x), b.abs(y)

@@ -1,4 +1,4 @@
-"""Rounding to integers, square roots, fmod: instructions where the target has them, exact sequences where it has not."""
+"""Rounding to integers, square roots, fmod: instructions where the target has them, else exact sequences."""
 
 from __future__ import annotations
 
@@ -204,6 +204,9 @@ pack:
 }}
 """
     declarations = frozenset(
-        (f"declare {integer} @llvm.umin.{integer}({integer}, {integer})", f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)")
+        (
+            f"declare {integer} @llvm.umin.{integer}({integer}, {integer})",
+            f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)",
+        )
     )
     return FunctionText(symbol, f, (f, f), definition, declarations)

@@ -1,8 +1,9 @@
 """Trigonometric functions and their inverses, computed in f64 for both formats.
 
-sin, cos, tan: x = n pi/2 + r, |r| <= pi/4. Up to 2^20 the multiple of pi/2 is subtracted in three parts of 33 bits, whose
-products with n are exact (Cody, Waite). Beyond, where a lane needs it, an out-of-line path multiplies the fraction of x with the
-right 192 bits of 2/pi in integers (Payne, Hanek, "Radian reduction for trigonometric functions", 1983).
+sin, cos, tan: x = n pi/2 + r, |r| <= pi/4. Up to 2^20 the multiple of pi/2 is subtracted in three parts of 33 bits,
+whose products with n are exact (Cody, Waite). Beyond, where a lane needs it, an out-of-line path multiplies the
+fraction of x with the right 192 bits of 2/pi in integers (Payne, Hanek, "Radian reduction for trigonometric functions",
+1983).
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ _PIO4_HIGH, _PIO4_LOW = 0.7853981633974483, 3.061616997868383e-17
 
 # 2/pi = 0.A2F9836E… in binary: 64 zero bits, then 1280 bits, highest first.
 _TWO_OVER_PI_WORDS = (
-    0x0000000000000000, 0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561, 0xB7246E3A424DD2E0,
-    0x06492EEA09D1921C, 0xFE1DEB1CB129A73E, 0xE88235F52EBB4484, 0xE99C7026B45F7E41, 0x3991D639835339F4, 0x9C845F8BBDF9283B,
-    0x1FF897FFDE05980F, 0xEF2F118B5A0A6D1F, 0x6D367ECF27CB09B7, 0x4F463F669E5FEA2D, 0x7527BAC7EBE5F17B, 0x3D0739F78A5292EA,
-    0x6BFB5FB11F8D5D08, 0x56033046FC7B6BAB, 0xF0CFBC209AF4361D,
+    0x0000000000000000, 0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561,
+    0xB7246E3A424DD2E0, 0x06492EEA09D1921C, 0xFE1DEB1CB129A73E, 0xE88235F52EBB4484, 0xE99C7026B45F7E41,
+    0x3991D639835339F4, 0x9C845F8BBDF9283B, 0x1FF897FFDE05980F, 0xEF2F118B5A0A6D1F, 0x6D367ECF27CB09B7,
+    0x4F463F669E5FEA2D, 0x7527BAC7EBE5F17B, 0x3D0739F78A5292EA, 0x6BFB5FB11F8D5D08, 0x56033046FC7B6BAB,
+    0xF0CFBC209AF4361D,
 )  # fmt: skip
 
 
@@ -58,9 +60,10 @@ def _reduction_function(lanes: Lanes, target: CpuTarget) -> FunctionText:
 def _scalar_reduction() -> FunctionText:
     """Payne and Hanek's reduction of one f64.
 
-    x = m 2^k with an integer m of 53 bits. P, 192 bits of 2/pi starting at weight 2^(1-k), leaves out only multiples of 4 pi/2
-    and what lies 2^-137 below. W = m P mod 2^192 has the quadrant in its top two bits and below them the fraction, which is read
-    as a signed number (nearest multiple of pi/2), normalised, and multiplied by pi/2 in 64 bits.
+    x = m 2^k with an integer m of 53 bits. P, 192 bits of 2/pi starting at weight 2^(1-k), leaves out only multiples of
+    4 pi/2 and what lies 2^-137 below. W = m P mod 2^192 has the quadrant in its top two bits and below them the
+    fraction, which is read as a signed number (nearest multiple of pi/2), normalised, and multiplied by pi/2 in 64
+    bits.
     """
     table = ", ".join(f"i64 {w - (1 << 64) if w >> 63 else w}" for w in _TWO_OVER_PI_WORDS)
     count = len(_TWO_OVER_PI_WORDS)
@@ -154,9 +157,7 @@ work:
   ret {{ double, double, i64 }} %out2
 }}
 """
-    declarations = frozenset(
-        ("declare i64 @llvm.fshl.i64(i64, i64, i64)", "declare i64 @llvm.ctlz.i64(i64, i1)")
-    )
+    declarations = frozenset(("declare i64 @llvm.fshl.i64(i64, i64, i64)", "declare i64 @llvm.ctlz.i64(i64, i1)"))
     return FunctionText("@tsl.reduce_large.f64", "{ double, double, i64 }", ("double",), definition, declarations)
 
 
@@ -187,7 +188,9 @@ def _patch_large(b: Emitter, x: V, is_large: V, r: V, r_low: V, n: V) -> tuple[V
     before, slow, after = f"before{label}", f"slow{label}", f"after{label}"
     b.lines.append(f"  br label %{before}")
     b.lines.append(f"{before}:")
-    b.lines.append(f"  br i1 {any_large}, label %{slow}, label %{after}, !prof !{{!\"branch_weights\", i32 1, i32 10000}}")
+    b.lines.append(
+        f'  br i1 {any_large}, label %{slow}, label %{after}, !prof !{{!"branch_weights", i32 1, i32 10000}}'
+    )
     b.lines.append(f"{slow}:")
     called = b.fresh()
     b.lines.append(f"  {called} = call {function.result} {function.symbol}({x.type} {x.name})")
