@@ -1,14 +1,14 @@
 """The kernel of a contraction: one workgroup computes a tile of rows x columns of the result for one batch.
 
     for each block of the reduction (at most `depth` steps):
-        copy the tile's part of the right-hand side into panels, and of the left-hand side into rows    (where the tiling says so)
+        copy the tile's part of the right-hand side into panels, of the left-hand side into rows (if the tiling says so)
         for each panel of columns, for each block of rows:
             accumulators = first block ? 0 : saved sums
-            for each step: accumulators += broadcast(lhs) * rhs                                        (the register kernel)
+            for each step: accumulators += broadcast(lhs) * rhs   (the register kernel)
             last block ? epilogue and store : save the sums
 
-Between blocks of the reduction sums are kept in local memory, never in the result, which may share memory with an operand of the
-epilogue. Rows behind the last repeat the last one in the register kernel, and are not stored.
+Between blocks of the reduction sums are kept in local memory, never in the result, which may share memory with an
+operand of the epilogue. Rows behind the last repeat the last one in the register kernel, and are not stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from dataclasses import dataclass, replace
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.contraction_epilogue import Epilogue, Memory
 from tesselle.codegen.common.contraction_layout import ZERO, Extent, Segments
-from tesselle.codegen.common.contraction_micro import Steps, create_mask, dot_products, load_scalar, load_vector, outer_products
+from tesselle.codegen.common.contraction_micro import (
+    Steps,
+    create_mask,
+    dot_products,
+    load_scalar,
+    load_vector,
+    outer_products,
+)
 from tesselle.codegen.common.contraction_problem import PackedRhs, Problem
 from tesselle.codegen.common.contraction_tiling import RhsMode, Tiling
 from tesselle.codegen.common.loops import for_loop
@@ -57,7 +64,9 @@ class KBlock:
 
 
 def reductions_of(problem: Problem) -> list[Reduction]:
-    """The segments of the reduction, outermost first, at least one; loops that are contiguous in both operands are merged."""
+    """The segments of the reduction, outermost first, at least one; loops that are contiguous in both operands are
+    merged.
+    """
     root = problem.root
     packed = isinstance(root.rhs, PackedRhs)
     found: list[Reduction] = []
@@ -260,9 +269,7 @@ class ContractionKernel:
         if t.mode is RhsMode.PACK:
             source = Source(self.rhs, ix.add(b, self.rhs_base, block.rhs), self.rhs_columns)
             dest = Dest(self.panels, self.problem.root.accumulator)
-            pack_panels(
-                b, source, dest, block.steps, self.column0, self.column1, t.vectors, t.lanes, self.panel_size
-            )
+            pack_panels(b, source, dest, block.steps, self.column0, self.column1, t.vectors, t.lanes, self.panel_size)
         if t.pack_lhs:
             source = Source(self.lhs, ix.add(b, self.lhs_base, block.lhs), self.lhs_rows)
             dest = Dest(self.packed_rows, self.problem.root.accumulator)
@@ -294,7 +301,9 @@ class ContractionKernel:
             place = ix.mul(b, position, t.rows * t.width)
 
             def saved(c: Builder) -> list[Value]:
-                return [load_vector(c, self.saved, ix.add(c, place, n * t.lanes), t.lanes, type.dtype) for n in range(count)]
+                return [
+                    load_vector(c, self.saved, ix.add(c, place, n * t.lanes), t.lanes, type.dtype) for n in range(count)
+                ]
 
             start = choose(b, block.is_first, lambda c: [zero(c, type)] * count, saved)
         sums = self._multiply(b, block, row, column, start)
@@ -335,11 +344,12 @@ class ContractionKernel:
                 lhs_columns = [along.locate(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [self._column_offset(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [ix.add(b, c, block.rhs) for c in columns]
-            steps = [Steps(s.lower, s.upper, l, s.rhs) for s, l in zip(block.steps, lhs_steps, strict=True)]
+            steps = [Steps(s.lower, s.upper, left, s.rhs) for s, left in zip(block.steps, lhs_steps, strict=True)]
 
             def masked(c: Builder) -> list[Value]:
                 masks = [
-                    create_mask(c, ix.sub(c, self.column1, ix.add(c, column, j * t.lanes)), t.lanes) for j in range(t.vectors)
+                    create_mask(c, ix.sub(c, self.column1, ix.add(c, column, j * t.lanes)), t.lanes)
+                    for j in range(t.vectors)
                 ]
                 return outer_products(c, start, lhs, (self.rhs, columns), steps, masks, lhs_columns)
 
@@ -363,9 +373,7 @@ class ContractionKernel:
         rows = lhs[1]
         if t.pack_lhs:
             rows = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in rows]
-        steps = [
-            Steps(s.lower, s.upper, l, r) for s, l, r in zip(block.steps, lhs_steps, rhs_steps, strict=True)
-        ]
+        steps = [Steps(s.lower, s.upper, x, y) for s, x, y in zip(block.steps, lhs_steps, rhs_steps, strict=True)]
         return outer_products(b, start, (lhs_memory, rows), (memory, columns), steps)
 
     @property
@@ -446,7 +454,9 @@ class ContractionKernel:
     # ------------------------------------------------------------------------------------------ dot products
 
     def _emit_dots(self, b: Builder) -> None:
-        """Few rows, reduction contiguous in both operands: vectors run along the reduction, `lanes` columns make a block."""
+        """Few rows, reduction contiguous in both operands: vectors run along the reduction, `lanes` columns make a
+        block.
+        """
         t = self.tiling
         (r,) = self.reductions
         self.tile = self.local(t.rows * t.lanes)
@@ -458,7 +468,8 @@ class ContractionKernel:
         def block(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
             def group(d: Builder, g: Value, _: list[Value]) -> Sequence[Value]:
                 columns = [
-                    self._column_offset(d, ix.minimum(d, ix.add(d, ix.add(d, column, g), j), last)) for j in range(together)
+                    self._column_offset(d, ix.minimum(d, ix.add(d, ix.add(d, column, g), j), last))
+                    for j in range(together)
                 ]
                 dots = dot_products(d, (self.lhs, rows), (self.rhs, columns), r.size.value(d), t.lanes, dtype)
                 for n, value in enumerate(dots):
@@ -564,7 +575,9 @@ class ContractionKernel:
             column(b, whole, create_mask(b, rest, t.lanes))
 
 
-def grid(b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]) -> tuple[Value, Value, Value]:
+def grid(
+    b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]
+) -> tuple[Value, Value, Value]:
     """Workgroups along columns, rows and batches; `sizes` evaluates an extent where the grid is computed."""
     root = problem.root
     return (

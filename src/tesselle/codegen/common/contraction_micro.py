@@ -16,7 +16,6 @@ from tesselle.ir.core import Value
 from tesselle.ir.types import DType, VectorType
 from tesselle.support.dtypes import I1
 
-
 _UNROLLED_STEPS = 9
 """Windows of at most this many places are unrolled in elementwise products."""
 
@@ -67,9 +66,9 @@ def outer_products(
 ) -> list[Value]:
     """accumulators[i * columns + j] += sum over steps of broadcast(lhs row i) * (rhs vector j).
 
-    `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each vector the
-    lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is no broadcast
-    element but the vector at that distance from its row, one distance for each column.
+    `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each
+    vector the lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is
+    no broadcast element but the vector at that distance from its row, one distance for each column.
     """
     type = accumulators[0].type
     assert isinstance(type, VectorType)
@@ -96,7 +95,9 @@ def outer_products(
                 result.append(b.insert(vector.FmaOp(spread, v, accs[i * len(vectors) + j])).result)
         return result
 
-    def nest(b: Builder, rest: Sequence[Steps], accs: Sequence[Value], along_lhs: ix.Size, along_rhs: ix.Size) -> list[Value]:
+    def nest(
+        b: Builder, rest: Sequence[Steps], accs: Sequence[Value], along_lhs: ix.Size, along_rhs: ix.Size
+    ) -> list[Value]:
         if not rest:
             return body(b, accs, along_lhs, along_rhs)
         s, *inner = rest
@@ -107,7 +108,11 @@ def outer_products(
             values = list(accs)
             for i in range(lower, upper):
                 values = nest(
-                    b, inner, values, ix.add(b, along_lhs, ix.mul(b, i, s.lhs)), ix.add(b, along_rhs, ix.mul(b, i, s.rhs))
+                    b,
+                    inner,
+                    values,
+                    ix.add(b, along_lhs, ix.mul(b, i, s.lhs)),
+                    ix.add(b, along_rhs, ix.mul(b, i, s.rhs)),
                 )
             return values
 
@@ -150,7 +155,7 @@ def dot_products(
     if ix.known(rest) != 0:
         mask = create_mask(b, rest, lanes)
         accs = body(b, whole, accs, mask)
-    return [b.insert(vector.ReductionOp(vector.CombiningKind.ADD, a)).result for a in accs]
+    return [b.insert(vector.ReductionOp(vector.CombiningKind.ADD, a, None)).result for a in accs]
 
 
 def create_mask(b: Builder, count: ix.Size, lanes: int) -> Value:

@@ -1,9 +1,9 @@
 """How a contraction is cut: registers, cache blocks, workgroups; and how its right-hand side is read.
 
-Registers hold `rows` x `vectors` accumulators, beside them one vector of the right-hand side per column of accumulators and one
-broadcast element of the left-hand side: 6 x 2 with 16 registers, 14 x 2 with 32, 4 x 2 without fused multiply-add (the
-product needs a register of its own). A panel of the right-hand side (`depth` x `vectors` registers wide) stays in the L1 cache
-while all rows of the workgroup pass by; the panels of the workgroup stay in the L2 cache.
+Registers hold `rows` x `vectors` accumulators, beside them one vector of the right-hand side per column of accumulators
+and one broadcast element of the left-hand side: 6 x 2 with 16 registers, 14 x 2 with 32, 4 x 2 without fused multiply-
+add (the product needs a register of its own). A panel of the right-hand side (`depth` x `vectors` registers wide) stays
+in the L1 cache while all rows of the workgroup pass by; the panels of the workgroup stay in the L2 cache.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _WORKGROUP_FLOPS = 1_500_000
 """Workgroups are not made smaller than this for the sake of parallelism (about 20 microseconds)."""
 _WORKGROUPS = 8
 _FEW_ROWS = 12
-"""With at most so many rows packing takes most of the time: short and wide blocks, so that it reads long pieces of memory."""
+"""With at most so many rows packing takes most of the time: short and wide blocks, so that it reads long pieces of
+memory.
+"""
 _STREAM_ROWS = 4
 _STREAM_COLUMNS = 1024
 _BYTE_FLOPS = 4
@@ -43,15 +45,19 @@ class RhsMode(enum.Enum):
     PACKED = "panels made at compile time"
     PACK = "panels made in local memory by each workgroup"
     DIRECT = "rows in place: contiguous along columns, all rows of the left-hand side in one register block"
-    STREAM = "rows in place, one after the other, for very few rows of the left-hand side; sums are kept in the L1 cache"
+    STREAM = (
+        "rows in place, one after the other, for very few rows of the left-hand side; sums are kept in the L1 cache"
+    )
     DEPTHWISE = "like DIRECT, but the left-hand side is a vector of columns as well"
     DOT = "columns in place: contiguous along the reduction, vectors run along it"
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup, multiples of
-    the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local memory first."""
+    """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup,
+    multiples of the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local
+    memory first.
+    """
 
     mode: RhsMode
     rows: int
@@ -73,8 +79,8 @@ def register_block(target: TargetShape, rows: int | None) -> tuple[int, int]:
     most = 4 if not target.has_fma and target.register_count <= 16 else 6 if target.register_count <= 16 else 14
     if rows is None or rows == 0:
         return most, 2
-    # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows the
-    # multipliers wait for their own results.
+    # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows
+    # the multipliers wait for their own results.
     best = min(range(1, most + 1), key=lambda r: (math.ceil(rows / r) * (max(r, 4) + 0.6), r))
     return best, 2
 
@@ -88,7 +94,7 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     """The cut of `problem` for a processor."""
     root = problem.root
     lanes = target.lanes(root.accumulator)
-    rows, columns, depth = (root.size(d) for d in (root.m, root.n, root.k))
+    rows, columns = root.size(root.m), root.size(root.n)
     if isinstance(root.rhs, PackedRhs):
         lanes = min(lanes, root.rhs.panel)
     mr, vectors = register_block(target, rows.known)
@@ -157,7 +163,9 @@ def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode
 
 
 def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) -> tuple[int, int]:
-    """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all cores."""
+    """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all
+    cores.
+    """
     root = problem.root
     rows, columns, depth, batch = (_estimate(root.size(d)) for d in (root.m, root.n, root.k, root.batch))
     limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED else _COLUMN_LIMIT
