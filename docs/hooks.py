@@ -14,13 +14,12 @@ from mkdocs.structure.files import File, Files
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import generate_numerics  # noqa: E402
-import generate_operations  # noqa: E402
-import generate_pipeline  # noqa: E402
-
 import generate_bytecode  # noqa: E402  # the generators lie beside this file, which mkdocs does not import as a package
 import generate_commands  # noqa: E402
+import generate_numerics  # noqa: E402
+import generate_operations  # noqa: E402
 import generate_passes  # noqa: E402
+import generate_pipeline  # noqa: E402
 
 MARKER = "<!-- generated: phases -->"
 

@@ -33,7 +33,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["nope"], ["run"], ["run", "x.tsl", "--nope"], ["compile", "x.mlir", "--jobs"], ["dump", "a.tsl", "b.tsl"]],
+    [["nope"], ["run"], ["run", "x.tsl", "--nope"], ["dump", "a.tsl", "b.tsl"]],
     ids=" ".join,
 )
 def test_a_line_that_is_no_command_gives_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

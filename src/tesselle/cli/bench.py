@@ -39,8 +39,8 @@ def command(
 ) -> None:
     """Time a function of PROGRAM (an artifact, or a source that is compiled first).
 
-    Calls are made one after the other, first to warm up. Arguments that are not given with --input are random (integers:
-    zero, which every index into a table can be). The breakdown comes from further calls with profiling on.
+    Calls are made one after the other, the first ones to warm up. Arguments that are not given with --input are random
+    (integers: zero, which is a valid index into any table). The breakdown comes from further calls with profiling on.
     """
     from tesselle.cli.console import format_seconds, stdout
     from tesselle.cli.programs import open_program

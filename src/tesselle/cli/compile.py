@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: 
     if given["cache_dir"] is None and cache_dir is not None:
         given["cache_dir"] = str(cache_dir)
     options = options_from(CompileOptions, given)
-    program: Path | str = click.get_text_stream("stdin").read() if str(source) == "-" else source
+    program: Path | str = sys.stdin.read() if str(source) == "-" else source
     if options.compile_to is not None and options.compile_to != "vm":
         from tesselle.compiler import compile_to_text
 

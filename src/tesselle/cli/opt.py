@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def command(
 
     passes = [parse_pass(text) for text in pass_texts]
     if str(source) == "-":
-        name, text = "<stdin>", click.get_text_stream("stdin").read()
+        name, text = "<stdin>", sys.stdin.read()
     else:
         name, text = str(source), source.read_text()
     if not split_input:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from tesselle.support.progress import Progress, ProgressCallback
 
 
 @contextmanager
-def compile_progress(console: Console, *, quiet: bool = False) -> Iterator[ProgressCallback | None]:
+def compile_progress(console: Console, *, quiet: bool = False) -> Generator[ProgressCallback | None]:
     """A bar over the phases while the block runs, and a callback for `tesselle.compile(progress=…)` that moves it.
 
     Where `console` is no terminal (or with `quiet`) nothing is shown and the callback is None.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tesselle.ir.attributes import DialectAttr
 from tesselle.ir.types import Dim
-from tesselle.support.dtypes import DType
 
 
 class ComparisonDirection(enum.Enum):
@@ -112,11 +111,14 @@ class DotDimensionNumbers(DialectAttr):
 
 @dataclass(frozen=True, slots=True)
 class DotAlgorithm(DialectAttr):
-    """How products are computed: the types that operands are rounded to, and the type of the accumulator."""
+    """How products are computed: the types that operands are rounded to, and the type of the accumulator.
 
-    lhs_precision_type: DType
-    rhs_precision_type: DType
-    accumulation_type: DType
+    Types are names, for tf32 is among them, which no tensor has.
+    """
+
+    lhs_precision_type: str
+    rhs_precision_type: str
+    accumulation_type: str
     lhs_component_count: int
     rhs_component_count: int
     num_primitive_operations: int
@@ -124,10 +126,8 @@ class DotAlgorithm(DialectAttr):
 
     def body(self) -> str:
         return (
-            f"<lhs_precision_type = {_precision_name(self.lhs_precision_type)},"
-            f" rhs_precision_type = {_precision_name(self.rhs_precision_type)},"
-            f" accumulation_type = {_precision_name(self.accumulation_type)},"
-            f" lhs_component_count = {self.lhs_component_count},"
+            f"<lhs_precision_type = {self.lhs_precision_type}, rhs_precision_type = {self.rhs_precision_type},"
+            f" accumulation_type = {self.accumulation_type}, lhs_component_count = {self.lhs_component_count},"
             f" rhs_component_count = {self.rhs_component_count},"
             f" num_primitive_operations = {self.num_primitive_operations},"
             f" allow_imprecise_accumulation = {str(self.allow_imprecise_accumulation).lower()}>"
@@ -135,10 +135,6 @@ class DotAlgorithm(DialectAttr):
 
     def __str__(self) -> str:
         return f"#stablehlo.dot_algorithm{self.body()}"
-
-
-def _precision_name(t: DType) -> str:
-    return str(t)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +239,12 @@ class OutputOperandAlias(DialectAttr):
         )
 
 
+def float_text(value: float) -> str:
+    """The shortest decimal text with exponent that gives `value` back."""
+    short = f"{value:.6e}"
+    return short if float(short) == value else f"{value:.17e}"
+
+
 @dataclass(frozen=True, slots=True)
 class ResultAccuracy(DialectAttr):
     """How far a transcendental's result may be from the exact one."""
@@ -254,8 +256,12 @@ class ResultAccuracy(DialectAttr):
 
     def __str__(self) -> str:
         parts: list[str] = []
-        if self.atol or self.rtol or self.ulps:
-            parts = [f"atol = {self.atol:e}", f"rtol = {self.rtol:e}", f"ulps = {self.ulps}"]
+        if self.atol:
+            parts.append(f"atol = {float_text(self.atol)}")
+        if self.rtol:
+            parts.append(f"rtol = {float_text(self.rtol)}")
+        if self.ulps:
+            parts.append(f"ulps = {self.ulps}")
         parts.append(f"mode = #stablehlo.result_accuracy_mode<{self.mode.value}>")
         return f"#stablehlo.result_accuracy<{', '.join(parts)}>"
 

@@ -1,0 +1,260 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "base/error.h"
+#include "bindings/bindings.h"
+
+namespace tesselle::bindings {
+namespace {
+
+/// A function of a session, ready to be called from Python: `call(*args, **kwargs)` is the fast path of everything.
+class BoundFunction {
+ public:
+  BoundFunction(SessionHandle session, const std::string& name, const std::vector<std::tuple<uint32_t, uint32_t,
+                std::vector<std::string>, std::vector<int64_t>>>& arguments, nb::object bind, nb::object convert,
+                nb::object ndarray, std::vector<nb::object> numpy_dtypes)
+      : session_(std::move(session.ref)),
+        bind_(std::move(bind)),
+        convert_(std::move(convert)),
+        ndarray_(std::move(ndarray)),
+        numpy_dtypes_(std::move(numpy_dtypes)) {
+    function_ = session_->program()->module().find(name);
+    if (!function_ || !function_->exported) fail_artifact("host.vm: no exported function '" + name + "'");
+    const auto is_ref = [](vm::RegisterType type) { return type == vm::RegisterType::kRef; };
+    if (function_->argument_count != arguments.size() ||
+        !std::all_of(function_->registers.begin(), function_->registers.begin() + function_->argument_count, is_ref) ||
+        !std::all_of(function_->results.begin(), function_->results.end(), is_ref)) {
+      fail_artifact("host.vm: function '" + name + "' does not have the signature that the manifest gives it");
+    }
+    for (const auto& [dtype, item_bytes, formats, shape] : arguments) {
+      specs_.push_back({dtype, item_bytes, formats, shape});
+    }
+  }
+
+  /// Converts the arguments and makes a call that has not begun.
+  Ref<vm::Invocation> begin(const nb::args& args, const nb::kwargs& kwargs) const {
+    nb::object values = args;
+    // Names, missing and superfluous arguments: Python sorts them out, or says what is wrong.
+    if (kwargs.size() > 0 || args.size() != specs_.size()) values = bind_(args, kwargs);
+    auto invocation = make_ref<vm::Invocation>(session_, *function_);
+    for (size_t i = 0; i < specs_.size(); ++i) {
+      const auto value = nb::borrow(PyTuple_GET_ITEM(values.ptr(), static_cast<Py_ssize_t>(i)));
+      Ref<hal::BufferView> view = import_argument(value, specs_[i], false);
+      if (!view) {
+        const nb::object converted = convert_(i, value);
+        view = import_argument(converted, specs_[i], true);
+        if (!view) fail_invocation("argument " + std::to_string(i) + " has no memory that can be read");
+      }
+      invocation->set_argument_reference(static_cast<uint32_t>(i), view.detach());
+    }
+    return invocation;
+  }
+
+  nb::object results(const vm::Invocation& invocation) const {
+    const auto& device = session_->program()->device();
+    const auto& slots = invocation.results();
+    const auto one = [&](size_t i) { return export_result(slots[i], i, device, ndarray_, numpy_dtypes_); };
+    if (slots.size() == 1) return one(0);
+    const auto tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(slots.size())));
+    for (size_t i = 0; i < slots.size(); ++i) {
+      PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), one(i).release().ptr());
+    }
+    return tuple;
+  }
+
+  nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
+    const Ref<vm::Invocation> invocation = begin(args, kwargs);
+    {
+      const nb::gil_scoped_release nogil;
+      invocation->run(check_signals);
+    }
+    return results(*invocation);
+  }
+
+ private:
+  friend int traverse(PyObject* self, visitproc visit, void* arg);
+  friend int clear(PyObject* self);
+
+  const Ref<vm::Session> session_;
+  const vm::Function* function_ = nullptr;
+  std::vector<ArgumentSpec> specs_;
+  nb::object bind_;
+  nb::object convert_;
+  nb::object ndarray_;
+  std::vector<nb::object> numpy_dtypes_;
+};
+
+// bind and convert are methods of the Python object that holds this one: the garbage collector must see the cycle.
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  auto* function = nb::inst_ptr<BoundFunction>(self);
+  Py_VISIT(function->bind_.ptr());
+  Py_VISIT(function->convert_.ptr());
+  return 0;
+}
+
+int clear(PyObject* self) {
+  if (!nb::inst_ready(self)) return 0;
+  auto* function = nb::inst_ptr<BoundFunction>(self);
+  function->bind_.reset();
+  function->convert_.reset();
+  return 0;
+}
+
+PyType_Slot function_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                                {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                                {0, nullptr}};
+
+ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
+                           const std::vector<std::tuple<nb::object, int64_t, int64_t>>& constants,
+                           const std::vector<ExecutableHandle>& executables, int64_t call_depth, int64_t steps) {
+  const auto code = import_python_buffer(host_program, false);
+  vm::Module module = vm::parse_module({code->data(), static_cast<size_t>(code->length())});
+  std::vector<Ref<hal::Buffer>> buffers;
+  // Constants of one file share one export of it.
+  nb::object last_file;
+  Ref<hal::Buffer> file;
+  for (const auto& [object, offset, size] : constants) {
+    if (!object.is(last_file)) {
+      file = import_python_buffer(object, false);
+      last_file = object;
+    }
+    buffers.push_back(hal::subspan(file, offset, size));
+  }
+  std::vector<Ref<hal::Executable>> kernels;
+  for (const auto& executable : executables) kernels.push_back(executable.ref);
+  return {make_ref<vm::Program>(device.ref, std::move(module), std::move(buffers), std::move(kernels),
+                                vm::Limits{call_depth, steps})};
+}
+
+SessionHandle make_session(ProgramHandle& program) {
+  auto session = make_ref<vm::Session>(program.ref);
+  const vm::Module& module = program.ref->module();
+  if (module.initializer >= 0) {
+    const auto call = make_ref<vm::Invocation>(session, module.functions[static_cast<size_t>(module.initializer)]);
+    const nb::gil_scoped_release nogil;
+    call->run(check_signals);
+  }
+  return {std::move(session)};
+}
+
+/// Begins any exported function with plain numbers: for tests and tools. None stands for a null reference.
+InvocationHandle begin_raw(SessionHandle& session, const std::string& name, const nb::list& arguments) {
+  const vm::Function* function = session.ref->program()->module().find(name);
+  if (!function || !function->exported) fail_invocation("no exported function '" + name + "'");
+  if (function->argument_count != arguments.size()) fail_invocation("function '" + name + "': argument count");
+  auto invocation = make_ref<vm::Invocation>(session.ref, *function);
+  for (uint32_t i = 0; i < function->argument_count; ++i) {
+    const nb::handle value = arguments[i];
+    vm::Slot slot{.bits = 0};
+    switch (function->registers[i]) {
+      case vm::RegisterType::kI32:
+        slot.i32 = nb::cast<int32_t>(value);
+        break;
+      case vm::RegisterType::kI64:
+        slot.i64 = nb::cast<int64_t>(value);
+        break;
+      case vm::RegisterType::kF32:
+        slot.f32 = static_cast<float>(nb::cast<double>(value));
+        break;
+      case vm::RegisterType::kF64:
+        slot.f64 = nb::cast<double>(value);
+        break;
+      case vm::RegisterType::kRef:
+        if (nb::isinstance<SemaphoreHandle>(value)) {
+          invocation->set_argument_reference(i, Ref(nb::cast<SemaphoreHandle&>(value).ref).detach());
+        } else if (nb::isinstance<BufferHandle>(value)) {
+          invocation->set_argument_reference(i, Ref(nb::cast<BufferHandle&>(value).ref).detach());
+        }
+        continue;
+    }
+    invocation->set_argument(i, slot);
+  }
+  return {std::move(invocation)};
+}
+
+nb::list raw_results(InvocationHandle& self) {
+  nb::list list;
+  const auto& slots = self.ref->results();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    switch (self.ref->function().results[i]) {
+      case vm::RegisterType::kI32:
+        list.append(slots[i].i32);
+        break;
+      case vm::RegisterType::kI64:
+        list.append(slots[i].i64);
+        break;
+      case vm::RegisterType::kF32:
+        list.append(static_cast<double>(slots[i].f32));
+        break;
+      case vm::RegisterType::kF64:
+        list.append(slots[i].f64);
+        break;
+      case vm::RegisterType::kRef:
+        if (slots[i].ref && slots[i].ref->object_kind() == ObjectKind::kBuffer) {
+          list.append(BufferHandle{Ref<hal::Buffer>::share(static_cast<hal::Buffer*>(slots[i].ref))});
+        } else {
+          list.append(nb::none());
+        }
+        break;
+    }
+  }
+  return list;
+}
+
+int resume(InvocationHandle& self, int64_t steps) {
+  const nb::gil_scoped_release nogil;
+  return static_cast<int>(self.ref->resume(steps));
+}
+
+bool await(InvocationHandle& self, double timeout_s) {
+  const nb::gil_scoped_release nogil;
+  return self.ref->await(static_cast<int64_t>(std::min(timeout_s, 9e9) * 1e9));
+}
+
+}  // namespace
+
+void register_program(nb::module_& module) {
+  nb::class_<Handle<hal::Profiler>>(module, "Profiler", "Collects what ran when.")
+      .def("__init__", [](Handle<hal::Profiler>* self) { new (self) Handle<hal::Profiler>{make_ref<hal::Profiler>()}; })
+      .def("take", [](Handle<hal::Profiler>& self) {
+        std::vector<std::tuple<int, uint32_t, int64_t, int64_t, int, int64_t, int>> rows;
+        for (const auto& r : self.ref->take()) {
+          rows.emplace_back(r.executable, r.entry, r.start_ns, r.end_ns, r.worker, r.workgroups,
+                            r.is_first ? 1 : 0);
+        }
+        return rows;
+      });
+  nb::class_<ProgramHandle>(module, "Program", "Verified code on a device.")
+      .def("new_session", &make_session)
+      .def("set_profiler", [](ProgramHandle& self, std::optional<Handle<hal::Profiler>> profiler) {
+        self.ref->set_profiler(profiler ? profiler->ref : nullptr);
+      }, nb::arg("profiler").none());
+  module.def("load_program", &make_program);
+  nb::class_<SessionHandle>(module, "Session", "The variables of a program.").def("begin_raw", &begin_raw);
+  nb::class_<InvocationHandle>(module, "Invocation", "A running call, as data.")
+      .def("resume", &resume)
+      .def("wait", &await)
+      .def_prop_ro("status", [](InvocationHandle& self) { return static_cast<int>(self.ref->status()); })
+      .def("raw_results", &raw_results);
+  nb::class_<BoundFunction>(module, "BoundFunction", nb::type_slots(function_slots), "A function of a session.")
+      .def(nb::init<SessionHandle, const std::string&,
+                    const std::vector<std::tuple<uint32_t, uint32_t, std::vector<std::string>, std::vector<int64_t>>>&,
+                    nb::object, nb::object, nb::object, std::vector<nb::object>>())
+      .def("__call__", &BoundFunction::call)
+      .def("begin", [](const BoundFunction& self, const nb::args& args, const nb::kwargs& kwargs) {
+        return InvocationHandle{self.begin(args, kwargs)};
+      })
+      .def("results", [](const BoundFunction& self, InvocationHandle& invocation) {
+        return self.results(*invocation.ref);
+      });
+}
+
+}  // namespace tesselle::bindings

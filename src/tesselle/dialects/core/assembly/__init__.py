@@ -1,0 +1,1 @@
+"""Pretty forms of the core dialects, one module for each."""

@@ -1,0 +1,114 @@
+"""Convolutions: padding, then linalg.conv in NHWC x HWCF; other layouts by loop nests that transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tesselle.dialects.core import arith as a
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.linalg.ops import ConvOp
+from tesselle.dialects.stablehlo import convolution as s
+from tesselle.dialects.stablehlo.attributes import ConvDimensionNumbers
+from tesselle.ir.attributes import DenseElements
+from tesselle.ir.core import Value, constant_elements
+from tesselle.ir.types import TensorType
+from tesselle.passes.global_optimization.stablehlo_to_linalg.contraction import accumulator_of, convert_tensor
+from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
+    Lowering,
+    Size,
+    lowering,
+    tensor_constant,
+)
+from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_pad, build_reverse, build_transpose
+from tesselle.passes.global_optimization.stablehlo_to_linalg.window import window_counts
+from tesselle.support.diagnostics import Unsupported
+
+
+def _input_order(n: ConvDimensionNumbers) -> list[int]:
+    return [n.input_batch_dimension, *n.input_spatial_dimensions, n.input_feature_dimension]
+
+
+def _kernel_order(n: ConvDimensionNumbers) -> list[int]:
+    return [*n.kernel_spatial_dimensions, n.kernel_input_feature_dimension, n.kernel_output_feature_dimension]
+
+
+def _output_order(n: ConvDimensionNumbers) -> list[int]:
+    return [n.output_batch_dimension, *n.output_spatial_dimensions, n.output_feature_dimension]
+
+
+@lowering(s.ConvolutionOp)
+def convolution(op: s.ConvolutionOp, b: Lowering) -> Value:
+    spatial = tensor_type(op.lhs).rank - 2
+    return build_convolution(op, b, op.padding or ((0, 0),) * spatial)
+
+
+@lowering(s.DynamicConvOp)
+def dynamic_conv(op: s.DynamicConvOp, b: Lowering) -> Value:
+    elements = constant_elements(op.padding)
+    if elements is None:
+        raise Unsupported("dynamic_conv with padding that is not constant is not supported", op.location, op.name)
+    flat = [int(v) for v in elements.array.reshape(-1)]
+    return build_convolution(op, b, tuple(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def build_convolution(
+    op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[int, int]]
+) -> Value:
+    """Pads and lays out the operands, convolves by groups, lays out the result."""
+    n = op.dimension_numbers
+    out_type = op.result_type
+    if out_type.dtype.is_complex or out_type.dtype.is_bool:
+        raise Unsupported(f"convolution of {out_type.dtype} is not supported", op.location, op.name)
+    accumulator = accumulator_of(out_type.dtype)
+    x = build_transpose(b, op.lhs, _input_order(n))
+    w = build_transpose(b, op.rhs, _kernel_order(n))
+    x, w = (
+        v if tensor_type(v).dtype.kind == accumulator.kind else convert_tensor(b, v, accumulator) for v in (x, w)
+    )
+    spatial = tensor_type(x).rank - 2
+    reversal = op.window_reversal or (False,) * spatial
+    w = build_reverse(b, w, [d for d in range(spatial) if reversal[d]])
+    element = tensor_type(x).dtype
+    zero = tensor_constant(b, DenseElements.splat(0, TensorType((), element)))
+    base = op.lhs_dilation or (1,) * spatial
+    x = build_pad(
+        b,
+        x,
+        zero,
+        [0, *(p[0] for p in padding), 0],
+        [0, *(p[1] for p in padding), 0],
+        [0, *(d - 1 for d in base), 0],
+    )
+    groups = op.feature_group_count
+    if op.batch_group_count > 1:
+        groups = op.batch_group_count
+        x = _batch_groups_to_features(b, x, groups)
+    strides = op.window_strides or (1,) * spatial
+    dilations = op.rhs_dilation or (1,) * spatial
+    window = [d for d in tensor_type(w).shape[:spatial] if d is not None]
+    if len(window) != spatial:
+        raise Unsupported("a convolution whose window is dynamic is not supported", op.location, op.name)
+    counts = window_counts(
+        b, x, [1, *window, 1], [1, *strides, 1], [1, *dilations, 1]
+    )[1:-1]
+    shape: list[Size] = [b.dim(x, 0), *counts, b.dim(w, spatial + 1)]
+    init = b.fill(b.constant(0, accumulator), shape)
+    result = b.insert(ConvOp(x, w, init, tuple(strides), tuple(dilations), groups)).result
+    result = convert_tensor(b, result, out_type.dtype)
+    order = _output_order(n)
+    inverse = sorted(range(len(order)), key=lambda d: order[d])
+    return b.cast(build_transpose(b, result, inverse), out_type)
+
+
+def _batch_groups_to_features(b: Lowering, x: Value, groups: int) -> Value:
+    """[G·N, spatial…, C] -> [N, spatial…, G·C]: batch groups become feature groups."""
+    size, *rest = b.dims(x)
+    batch = size // groups if isinstance(size, int) else b.insert(a.DivSIOp(size, b.index(groups))).result
+    *spatial, channels = rest
+    rank = len(rest) + 1
+    split = b.reshape(x, [groups, batch, *rest])
+    moved = build_transpose(b, split, [1, *range(2, rank), 0, rank])
+    joined = channels * groups if isinstance(channels, int) else b.insert(
+        a.MulIOp(channels, b.index(groups))
+    ).result
+    return b.reshape(moved, [batch, *spatial, joined])

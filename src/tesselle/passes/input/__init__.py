@@ -1,0 +1,6 @@
+"""Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
+
+from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
+
+__all__ = ["InlineCalls", "SimplifyStablehlo"]

@@ -1,0 +1,123 @@
+"""Folding with a region: the fast way for single operations, the general way for any body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tesselle.dialects.core import arith
+from tesselle.dialects.stablehlo import elementwise as s
+from tesselle.ir.core import Block, Op
+from tesselle.reference.numerics import is_narrow, narrow, widen
+from tesselle.reference.registry import Array, RegionRunner
+
+_FOLDS: dict[type[Op], tuple[np.ufunc, np.ufunc]] = {
+    # operation: for numbers, for booleans
+    s.AddOp: (np.add, np.logical_or),
+    s.MultiplyOp: (np.multiply, np.logical_and),
+    s.MaximumOp: (np.maximum, np.logical_or),
+    s.MinimumOp: (np.minimum, np.logical_and),
+    s.AndOp: (np.bitwise_and, np.logical_and),
+    s.OrOp: (np.bitwise_or, np.logical_or),
+    s.XorOp: (np.bitwise_xor, np.logical_xor),
+    arith.AddFOp: (np.add, np.logical_or),
+    arith.AddIOp: (np.add, np.logical_xor),
+    arith.MulFOp: (np.multiply, np.logical_and),
+    arith.MulIOp: (np.multiply, np.logical_and),
+    arith.MaximumFOp: (np.maximum, np.logical_or),
+    arith.MinimumFOp: (np.minimum, np.logical_and),
+    arith.AndIOp: (np.bitwise_and, np.logical_and),
+    arith.OrIOp: (np.bitwise_or, np.logical_or),
+    arith.XOrIOp: (np.bitwise_xor, np.logical_xor),
+}
+
+
+def is_foldable(op: Op) -> bool:
+    """Whether NumPy folds with this binary operation."""
+    return type(op) in _FOLDS
+
+
+def single_fold(block: Block) -> type[Op] | None:
+    """The operation of a body that only returns `op(arg0, arg1)`, when NumPy can fold it."""
+    first = block.first
+    if first is None or type(first) not in _FOLDS or first.next is not block.last or len(block.args) != 2:
+        return None
+    terminator = block.terminator
+    if terminator.operands != (first.result,) or set(first.operands) != set(block.args):
+        return None
+    return type(first)
+
+
+def fold_axes(cls: type[Op], x: Array, init: Array, axes: tuple[int, ...]) -> Array:
+    """x folded along `axes` by the operation `cls`, starting from `init`; narrow floats in f32."""
+    number, boolean = _FOLDS[cls]
+    ufunc = boolean if x.dtype == np.bool_ else number
+    if is_narrow(x):
+        wide = ufunc.reduce(widen(x), axis=axes) if x.size else np.broadcast_to(widen(init), _rest(x, axes))
+        return narrow(np.asarray(ufunc(widen(init), wide)), x.dtype) if x.size else narrow(wide, x.dtype)
+    if any(x.shape[a] == 0 for a in axes):
+        return np.broadcast_to(init, _rest(x, axes))
+    folded = x if not axes else ufunc.reduce(x, axis=axes, dtype=x.dtype)
+    return np.asarray(ufunc(init, folded), x.dtype)
+
+
+def _rest(x: Array, axes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(d for i, d in enumerate(x.shape) if i not in axes)
+
+
+def tree_fold(
+    block: Block, runner: RegionRunner, inputs: Sequence[Array], inits: Sequence[Array], axes: tuple[int, ...]
+) -> list[Array]:
+    """Inputs folded along `axes` by any body, pairwise and keeping the order, starting from `inits`."""
+    kept = [d for d in range(inputs[0].ndim) if d not in axes]
+    shape = tuple(inputs[0].shape[d] for d in kept)
+    flat = [x.transpose([*axes, *kept]).reshape(-1, *shape) for x in inputs]
+    while flat[0].shape[0] > 1:
+        even = flat[0].shape[0] // 2 * 2
+        pairs = runner.run_elementwise(block, [*(x[0:even:2] for x in flat), *(x[1:even:2] for x in flat)])
+        flat = [
+            np.concatenate([np.broadcast_to(p, (even // 2, *shape)), x[even:]]) for p, x in zip(pairs, flat, strict=True)
+        ]
+    if not flat[0].shape[0]:
+        return [np.broadcast_to(i, shape) for i in inits]
+    out = runner.run_elementwise(block, [*inits, *(x[0] for x in flat)])
+    return [np.broadcast_to(x, shape) for x in out]
+
+
+def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Sequence[Array], axis: int) -> list[Array]:
+    """Inputs sorted together along `axis`, stable; `before(left, right)` compares elementwise.
+
+    A bottom-up merge sort on all lanes at once: the place of an element after merging two runs is its own place plus the
+    number of elements of the other run in front of it, found by a vectorised binary search.
+    """
+    moved = [np.moveaxis(x, axis, -1) for x in inputs]
+    shape, n = moved[0].shape, moved[0].shape[-1]
+    lanes = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
+    rows = np.arange(lanes[0].shape[0])[:, None]
+    place = np.arange(n)
+    width = 1
+    while width < n and lanes[0].size:
+        start = place // (2 * width) * (2 * width)
+        middle = np.minimum(start + width, n)
+        end = np.minimum(start + 2 * width, n)
+        is_left = place < middle
+        low = np.broadcast_to(np.where(is_left, middle, start), lanes[0].shape).copy()
+        high = np.broadcast_to(np.where(is_left, end, middle), lanes[0].shape).copy()
+        base = low.copy()
+        for _ in range(width.bit_length()):
+            probe = np.minimum((low + high) // 2, n - 1)
+            other = [x[rows, probe] for x in lanes]
+            # A left element stands behind those of the right run that come strictly before it; a right element stands
+            # behind those of the left run that it does not come strictly before.
+            passed = np.where(is_left, before(other, lanes), ~before(lanes, other))
+            open_ = low < high
+            low = np.where(open_ & passed, probe + 1, low)
+            high = np.where(open_ & ~passed, probe, high)
+        target = np.where(is_left, place, place - middle + start) + (low - base)
+        merged = [np.empty_like(x) for x in lanes]
+        for x, y in zip(lanes, merged, strict=True):
+            y[rows, target] = x
+        lanes = merged
+        width *= 2
+    return [np.moveaxis(x.reshape(shape), -1, axis) for x in lanes]

@@ -1,0 +1,107 @@
+"""Running a module with the NumPy meanings of its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tesselle.dialects.core.builtin import ModuleOp
+from tesselle.dialects.core.func import CallOp, FuncOp
+from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
+from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
+from tesselle.ir.types import TensorType, Type, shapes_compatible
+from tesselle.reference.registry import REGION_SEMANTICS, SEMANTICS, Array, element_dtype
+from tesselle.support.diagnostics import InvocationError, Unsupported
+
+_IDENTITY_ON_SCALARS = (BroadcastInDimOp, ReshapeOp, TransposeOp)
+
+
+class Interpreter:
+    """Evaluates functions and regions of a module.
+
+    Values computed by enclosing regions stay visible to the regions inside, as in the IR.
+    """
+
+    def __init__(self, module: ModuleOp) -> None:
+        self.functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
+        self.environment: dict[Value, Array] = {}
+        self.loop_indices: Sequence[Array] = ()
+
+    def call(self, name: str, args: Sequence[Array]) -> list[Array]:
+        """Run the function `name`; InvocationError when there is none or `args` do not fit."""
+        function = self.functions.get(name)
+        if function is None or function.is_declaration:
+            raise InvocationError(f"there is no function @{name}")
+        inputs = function.function_type.inputs
+        if len(inputs) != len(args):
+            raise InvocationError(f"@{name} takes {len(inputs)} arguments, {len(args)} were given")
+        for i, (t, a) in enumerate(zip(inputs, args, strict=True)):
+            _check(t, a, f"argument {i} of @{name}")
+        outer, self.environment = self.environment, {}
+        try:
+            return self.run_block(function.entry, args)
+        finally:
+            self.environment = outer
+
+    def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
+        return self.run_block(region.block, args)
+
+    def run_block(self, block: Block, args: Sequence[Array]) -> list[Array]:
+        """Run the operations of `block`; the operands of its terminator."""
+        environment = self.environment
+        environment.update(zip(block.args, args, strict=True))
+        for op in block:
+            operands = [environment[v] for v in op.operands]
+            if TERMINATOR in op.TRAITS:
+                return operands
+            results = self.run_op(op, operands)
+            for value, result in zip(op.results, results, strict=True):
+                _check(value.type, result, f"result of {op.name} at {op.location}")
+                environment[value] = result
+        return []
+
+    def run_elementwise(self, block: Block, args: Sequence[Array]) -> list[Array]:
+        """Run a block of scalar operations on whole arrays; results broadcast lazily."""
+        environment = self.environment
+        environment.update(zip(block.args, args, strict=True))
+        for op in block:
+            operands = [environment[v] for v in op.operands]
+            if TERMINATOR in op.TRAITS:
+                return operands
+            if isinstance(op, _IDENTITY_ON_SCALARS):
+                environment[op.result] = operands[0]
+                continue
+            for value, result in zip(op.results, self.run_op(op, operands), strict=True):
+                environment[value] = result
+        return []
+
+    def run_op(self, op: Op, operands: Sequence[Array]) -> list[Array]:
+        """The results of one operation; Unsupported when it has no meaning here."""
+        cls = type(op)
+        pure = SEMANTICS.get(cls)
+        if pure is not None:
+            out = pure(op, *operands)
+        elif cls in REGION_SEMANTICS:
+            out = REGION_SEMANTICS[cls](op, self, *operands)
+        elif isinstance(op, CallOp):
+            out = self.call(op.callee.root, operands)
+        else:
+            raise Unsupported(f"the reference interpreter has no meaning for {op.name}", op.location, op.name)
+        return [np.asarray(r) for r in (out if isinstance(out, tuple | list) else (out,))]
+
+
+def _check(type: Type, value: Array, what: str) -> None:
+    dtype = element_dtype(type)
+    shape = type.shape if isinstance(type, TensorType) else ()
+    if value.dtype != dtype.numpy or not shapes_compatible(shape, value.shape):
+        raise InvocationError(f"{what} has type {type}, found an array {value.dtype}{list(value.shape)}")
+
+
+def interpret(module: ModuleOp, function_name: str, args: Sequence[Array]) -> list[Array]:
+    """The results of a function of `module` on `args` (arrays of the argument types), computed with NumPy.
+
+    Errors: InvocationError for wrong arguments, Unsupported for an operation without a meaning.
+    """
+    with np.errstate(all="ignore"):
+        return Interpreter(module).call(function_name, [np.asarray(a) for a in args])

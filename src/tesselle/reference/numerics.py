@@ -1,0 +1,288 @@
+"""Numeric rules that several operations share: integer division, shifts, saturating conversion, orders of floats.
+
+Narrow floats (bf16, f16, f8…) are computed in f32 and rounded once, as XLA does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from tesselle.reference.registry import Array
+from tesselle.support.dtypes import DType, Kind, from_numpy
+
+_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+
+
+def dtype_of(x: Array) -> DType:
+    return from_numpy(x.dtype)
+
+
+def is_float(x: Array) -> bool:
+    return dtype_of(x).is_float
+
+
+def is_narrow(x: Array) -> bool:
+    """A float of less than 32 bits, or an integer that NumPy knows through ml_dtypes only."""
+    d = dtype_of(x)
+    return (d.is_float and d.bits < 32) or (d.is_integer and d.bits < 8)
+
+
+def widen(x: Array) -> Array:
+    """Narrow floats as f32 (exact), sub-byte integers as bytes; others as they are."""
+    d = dtype_of(x)
+    if d.is_float and d.bits < 32:
+        return x.astype(np.float32)
+    if d.is_integer and d.bits < 8:
+        return x.astype(np.int8 if d.is_signed else np.uint8)
+    return x
+
+
+def narrow(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Back to `dtype` after a computation on widened values."""
+    if x.dtype == dtype:
+        return x
+    d = from_numpy(dtype)
+    if d.is_integer and d.bits < 8:
+        return wrap_bits(x, d)
+    return x.astype(dtype)
+
+
+def wrap_bits(x: Array, to: DType) -> Array:
+    """Integers as `to`, keeping its low bits."""
+    if to.bits >= 8:
+        return x.astype(to.numpy)
+    low = x.astype(np.int64) & ((1 << to.bits) - 1)
+    if to.is_signed:
+        low = np.where(low >> (to.bits - 1), low - (1 << to.bits), low)
+    return low.astype(np.int8 if to.is_signed else np.uint8).astype(to.numpy)
+
+
+def widened(function: Callable[..., Array]) -> Callable[..., Array]:
+    """`function` on widened operands, its result rounded to the type of the first one."""
+
+    def apply(*operands: Array) -> Array:
+        if not is_narrow(operands[0]):
+            return np.asarray(function(*operands))
+        return narrow(np.asarray(function(*map(widen, operands))), operands[0].dtype)
+
+    return apply
+
+
+def as_unsigned(x: Array) -> Array:
+    """The bits of integers (or of floats) as an unsigned integer of the same width."""
+    return np.ascontiguousarray(x).view(_UNSIGNED[x.dtype.itemsize]).reshape(x.shape)
+
+
+def as_signed(x: Array) -> Array:
+    """The bits of integers (or of floats) as a signed integer of the same width."""
+    return np.ascontiguousarray(x).view(_SIGNED[x.dtype.itemsize]).reshape(x.shape)
+
+
+def view_as(x: Array, dtype: np.dtype[Any]) -> Array:
+    """The bits of `x` as another type of the same width."""
+    return np.ascontiguousarray(x).view(dtype).reshape(x.shape)
+
+
+def int_divide(x: Array, y: Array) -> Array:
+    """x / y towards zero; x / 0 has all bits set (-1), MIN / -1 = MIN."""
+    if x.dtype.kind == "u":
+        zero = y == 0
+        return np.where(zero, np.array(np.iinfo(x.dtype).max, x.dtype), x // np.where(zero, 1, y).astype(x.dtype))
+    zero, minus = y == 0, y == -1
+    safe = np.where(zero | minus, 1, y).astype(x.dtype)
+    quotient = x // safe
+    inexact = quotient * safe != x
+    quotient = quotient + (inexact & ((x < 0) != (safe < 0))).astype(x.dtype)
+    return np.where(zero, np.array(-1, x.dtype), np.where(minus, np.negative(x), quotient)).astype(x.dtype)
+
+
+def int_remainder(x: Array, y: Array) -> Array:
+    """x - y * (x / y): the sign of x; x % 0 = x, MIN % -1 = 0."""
+    zero = y == 0
+    if x.dtype.kind == "u":
+        return np.where(zero, x, x % np.where(zero, 1, y).astype(x.dtype)).astype(x.dtype)
+    return np.where(zero, x, x - int_divide(x, y) * y).astype(x.dtype)
+
+
+def int_power(x: Array, y: Array) -> Array:
+    """x ** y, wrapping; negative exponents give 0, except for bases 1 and -1."""
+    negative = (y < 0) if y.dtype.kind == "i" else np.zeros(y.shape, bool)
+    result = np.ones(np.broadcast_shapes(x.shape, y.shape), x.dtype)
+    base, exponent = x.copy(), np.where(negative, 0, y).astype(np.uint64)
+    while exponent.any():
+        result = np.where(exponent & np.uint64(1), result * base, result).astype(x.dtype)
+        base = (base * base).astype(x.dtype)
+        exponent = exponent >> np.uint64(1)
+    odd = (as_unsigned(y) & 1).astype(bool)
+    inverse = np.where(x == 1, 1, np.where(x.astype(np.int64) == -1, np.where(odd, -1, 1), 0))
+    return np.where(negative, inverse.astype(x.dtype), result).astype(x.dtype)
+
+
+def shift_left(x: Array, y: Array) -> Array:
+    bits = dtype_of(x).bits
+    amount = as_unsigned(y)
+    over = amount >= bits
+    return np.where(over, np.zeros((), x.dtype), x << np.where(over, 0, amount).astype(x.dtype)).astype(x.dtype)
+
+
+def shift_right_logical(x: Array, y: Array) -> Array:
+    bits = dtype_of(x).bits
+    amount, pattern = as_unsigned(y), as_unsigned(x)
+    over = amount >= bits
+    shifted = pattern >> np.where(over, 0, amount).astype(pattern.dtype)
+    return view_as(np.where(over, np.zeros((), pattern.dtype), shifted).astype(pattern.dtype), x.dtype)
+
+
+def shift_right_arithmetic(x: Array, y: Array) -> Array:
+    bits = dtype_of(x).bits
+    amount, value = as_unsigned(y), as_signed(x)
+    clipped = np.minimum(amount, np.array(bits - 1, amount.dtype)).astype(value.dtype)
+    return view_as((value >> clipped).astype(value.dtype), x.dtype)
+
+
+def count_leading_zeros(x: Array) -> Array:
+    bits = dtype_of(x).bits
+    pattern = as_unsigned(x)
+    result = np.full(x.shape, bits, x.dtype)
+    for i in range(bits):
+        result = np.where((pattern >> np.array(i, pattern.dtype)) & np.array(1, pattern.dtype), bits - 1 - i, result)
+    return result.astype(x.dtype)
+
+
+def float_minimum(x: Array, y: Array) -> Array:
+    """nan if either is nan; -0 < +0."""
+    both_zero = (x == 0) & (y == 0)
+    return np.where(both_zero, -(-x + -y), np.minimum(x, y)).astype(x.dtype)
+
+
+def float_maximum(x: Array, y: Array) -> Array:
+    """nan if either is nan; -0 < +0."""
+    both_zero = (x == 0) & (y == 0)
+    return np.where(both_zero, x + y, np.maximum(x, y)).astype(x.dtype)
+
+
+def round_half_away(x: Array) -> Array:
+    """To the nearest integer, ties away from zero."""
+    whole = np.trunc(x)
+    return np.copysign(np.where(np.abs(x - whole) >= 0.5, whole + np.copysign(1, x).astype(x.dtype), whole), x)
+
+
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; floats: -0 and nan stay; complex: x / |x|."""
+    d = dtype_of(x)
+    if d.is_complex:
+        size = np.abs(x)
+        return np.where(x == 0, 0, x / np.where(size == 0, 1, size)).astype(x.dtype)
+    if d.is_float:
+        return np.where((x == 0) | np.isnan(x), x, np.copysign(np.ones((), x.dtype), x)).astype(x.dtype)
+    return np.sign(x).astype(x.dtype)
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def erf(x: Array) -> Array:
+    return _erf(x.astype(np.float64)).astype(x.dtype)
+
+
+def erfc(x: Array) -> Array:
+    return _erfc(x.astype(np.float64)).astype(x.dtype)
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + e**-x), computed in f64 where x is real."""
+    if dtype_of(x).is_complex:
+        return (1 / (1 + np.exp(-x))).astype(x.dtype)
+    return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(x.dtype)
+
+
+def rsqrt(x: Array) -> Array:
+    return (1 / np.sqrt(x)).astype(x.dtype)
+
+
+def total_order(x: Array) -> Array:
+    """Integers whose order is IEEE 754's totalOrder of the floats: -nan < -inf < … < -0 < 0 < … < inf < nan."""
+    bits = as_signed(x)
+    low = np.array(np.iinfo(bits.dtype).max, bits.dtype)
+    return np.where(bits < 0, bits ^ low, bits)
+
+
+def convert(x: Array, to: DType) -> Array:
+    """x as `to`: floats to integers truncate and saturate, nan gives 0; to i1: x != 0; complex to real: the real part."""
+    source = dtype_of(x)
+    if x.dtype == to.numpy:
+        return x
+    if to.is_bool:
+        return x != np.zeros((), x.dtype)
+    if source.is_complex and not to.is_complex:
+        return convert(np.ascontiguousarray(x.real), to)
+    if to.is_complex:
+        return (widen(x) if not source.is_complex else x).astype(to.numpy)
+    if source.is_float and to.kind in (Kind.SIGNED, Kind.UNSIGNED, Kind.INDEX):
+        return float_to_int(x, to)
+    if source.is_float or to.is_float:
+        wide = widen(x)
+        if to.is_float and to.bits < 32 and wide.dtype == np.float64:
+            return _round_once(wide, to)
+        return wide.astype(to.numpy) if to.is_float else narrow(wide, to.numpy)
+    return wrap_bits(widen(x), to)
+
+
+def _round_once(x: Array, to: DType) -> Array:
+    """f64 to a narrow float with a single rounding (through f32 rounded to odd)."""
+    near = x.astype(np.float32)
+    error = x - near.astype(np.float64)
+    bits = as_signed(near)
+    towards = np.where((error > 0) == (x > 0), 1, -1).astype(np.int32)
+    truncated = np.where(error == 0, bits, np.where(towards > 0, bits, bits - 1))
+    odd = np.where((error == 0) | ~np.isfinite(near), bits, truncated | 1).astype(np.int32)
+    return view_as(odd, np.dtype(np.float32)).astype(to.numpy)
+
+
+def float_to_int(x: Array, to: DType) -> Array:
+    """Towards zero; saturates; nan gives 0."""
+    wide = widen(x).astype(np.float64)
+    signed = to.is_signed or to.is_index
+    low = -(1 << (to.bits - 1)) if signed else 0
+    high = (1 << (to.bits - (1 if signed else 0))) - 1
+    whole = np.trunc(np.where(np.isnan(wide), 0, wide))
+    above, below = whole >= float(high), whole <= float(low)
+    kind = np.int64 if signed else np.uint64
+    inside = np.where(above | below, 0, whole).astype(kind)
+    result = np.where(above, np.array(high, kind), np.where(below, np.array(low, kind), inside))
+    return narrow(result.astype(np.int8 if signed else np.uint8), to.numpy) if to.bits < 8 else result.astype(to.numpy)
+
+
+def reduce_precision(x: Array, exponent_bits: int, mantissa_bits: int) -> Array:
+    """x rounded to a float with these many bits, to nearest even; overflow to infinity, subnormals flush to zero."""
+    d = dtype_of(x)
+    info = ml_dtypes.finfo(x.dtype)
+    mantissa, exponent = info.nmant, d.bits - 1 - info.nmant
+    bits = as_unsigned(x)
+    kind = bits.dtype.type
+    sign_mask = kind(1 << (d.bits - 1))
+    result = bits
+    if mantissa_bits < mantissa:
+        drop = mantissa - mantissa_bits
+        last = (bits >> kind(drop)) & kind(1)
+        bias = last + kind((1 << (drop - 1)) - 1)
+        result = (bits + bias) & kind(((1 << d.bits) - 1) & ~((1 << drop) - 1))
+    if exponent_bits < exponent:
+        exponent_mask = ((1 << exponent) - 1) << mantissa
+        bias = (1 << (exponent - 1)) - 1
+        reduced_bias = (1 << (exponent_bits - 1)) - 1
+        largest = kind((bias + reduced_bias) << mantissa)
+        smallest = kind((bias - reduced_bias) << mantissa)
+        field = result & kind(exponent_mask)
+        result_sign = result & sign_mask
+        result = np.where(field > largest, result_sign | kind(exponent_mask), result)
+        result = np.where(field <= smallest, result_sign, result).astype(bits.dtype)
+    value = view_as(np.asarray(result, bits.dtype), x.dtype)
+    return np.where(np.isnan(x), x, value).astype(x.dtype)

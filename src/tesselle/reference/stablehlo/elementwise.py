@@ -1,0 +1,226 @@
+"""Elementwise StableHLO."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+import numpy as np
+
+from tesselle.dialects.stablehlo import elementwise as s
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
+from tesselle.ir.core import Op
+from tesselle.reference import numerics as n
+from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics, semantics
+
+Unary = Callable[[Array], Array]
+Binary = Callable[[Array, Array], Array]
+
+
+def _unary(cls: type[Op], function: Unary) -> None:
+    rounded = n.widened(function)
+
+    @semantics(cls)
+    def apply(op: Op, x: Array) -> Array:
+        return rounded(x).astype(x.dtype, copy=False)
+
+    del apply
+
+
+def _binary(cls: type[Op], function: Binary) -> None:
+    rounded = n.widened(function)
+
+    @semantics(cls)
+    def apply(op: Op, x: Array, y: Array) -> Array:
+        return rounded(x, y).astype(x.dtype, copy=False)
+
+    del apply
+
+
+def _integer_or(integer: Binary, other: Binary) -> Binary:
+    """`integer` for integers, `other` for floats and complex numbers."""
+    return lambda x, y: integer(x, y) if x.dtype.kind in "iu" else other(x, y)
+
+
+def _bool_or(boolean: Binary, other: Binary) -> Binary:
+    return lambda x, y: boolean(x, y) if x.dtype == np.bool_ else other(x, y)
+
+
+def _lexicographic(x: Array, y: Array, first: Callable[[Array, Array], Array]) -> Array:
+    """The complex number that `first` prefers, by real parts, then by imaginary parts."""
+    return np.where(np.where(x.real == y.real, first(x.imag, y.imag), first(x.real, y.real)), x, y)
+
+
+def _maximum(x: Array, y: Array) -> Array:
+    if x.dtype.kind == "c":
+        return _lexicographic(x, y, np.greater)
+    return n.float_maximum(x, y) if n.dtype_of(x).is_float else np.maximum(x, y)
+
+
+def _minimum(x: Array, y: Array) -> Array:
+    if x.dtype.kind == "c":
+        return _lexicographic(x, y, np.less)
+    return n.float_minimum(x, y) if n.dtype_of(x).is_float else np.minimum(x, y)
+
+
+def _cbrt(x: Array) -> Array:
+    return x ** (1 / 3) if x.dtype.kind == "c" else np.cbrt(x)
+
+
+def _atan2(y: Array, x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
+    return np.arctan2(y, x)
+
+
+_UNARY: dict[type[Op], Unary] = {
+    s.CbrtOp: _cbrt,
+    s.CeilOp: np.ceil,
+    s.CountLeadingZerosOp: n.count_leading_zeros,
+    s.CosineOp: np.cos,
+    s.ExponentialOp: np.exp,
+    s.ExponentialMinusOneOp: np.expm1,
+    s.FloorOp: np.floor,
+    s.LogOp: np.log,
+    s.LogPlusOneOp: np.log1p,
+    s.LogisticOp: n.logistic,
+    s.NegateOp: np.negative,
+    s.NotOp: np.invert,
+    s.PopcntOp: lambda x: np.bitwise_count(n.as_unsigned(x)),
+    s.RoundNearestAfzOp: n.round_half_away,
+    s.RoundNearestEvenOp: np.rint,
+    s.RsqrtOp: n.rsqrt,
+    s.SignOp: n.sign,
+    s.SineOp: np.sin,
+    s.SqrtOp: np.sqrt,
+    s.TanOp: np.tan,
+    s.TanhOp: np.tanh,
+}
+
+_BINARY: dict[type[Op], Binary] = {
+    s.AddOp: _bool_or(np.logical_or, np.add),
+    s.AndOp: np.bitwise_and,
+    s.Atan2Op: _atan2,
+    s.DivideOp: _integer_or(n.int_divide, np.divide),
+    s.MaximumOp: _bool_or(np.logical_or, _maximum),
+    s.MinimumOp: _bool_or(np.logical_and, _minimum),
+    s.MultiplyOp: _bool_or(np.logical_and, np.multiply),
+    s.OrOp: np.bitwise_or,
+    s.PowerOp: _integer_or(n.int_power, np.power),
+    s.RemainderOp: _integer_or(n.int_remainder, np.fmod),
+    s.ShiftLeftOp: n.shift_left,
+    s.ShiftRightArithmeticOp: n.shift_right_arithmetic,
+    s.ShiftRightLogicalOp: n.shift_right_logical,
+    s.SubtractOp: np.subtract,
+    s.XorOp: np.bitwise_xor,
+}
+
+for _cls, _unary_function in _UNARY.items():
+    _unary(_cls, _unary_function)
+for _cls, _binary_function in _BINARY.items():
+    _binary(_cls, _binary_function)
+
+
+@semantics(s.AbsOp)
+def absolute(op: s.AbsOp, x: Array) -> Array:
+    return n.narrow(np.abs(n.widen(x)), n.dtype_of(x).element.numpy)
+
+
+@semantics(s.ComplexOp)
+def make_complex(op: s.ComplexOp, x: Array, y: Array) -> Array:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), element_dtype(op.result.type).numpy)
+    out.real, out.imag = x, y
+    return out
+
+
+@semantics(s.RealOp)
+def real(op: s.RealOp, x: Array) -> Array:
+    return np.ascontiguousarray(x.real).reshape(x.shape) if x.dtype.kind == "c" else x
+
+
+@semantics(s.ImagOp)
+def imag(op: s.ImagOp, x: Array) -> Array:
+    return np.ascontiguousarray(x.imag).reshape(x.shape) if x.dtype.kind == "c" else np.zeros_like(x)
+
+
+@semantics(s.IsFiniteOp)
+def is_finite(op: s.IsFiniteOp, x: Array) -> Array:
+    return np.isfinite(n.widen(x))
+
+
+COMPARE: dict[ComparisonDirection, Binary] = {
+    ComparisonDirection.EQ: operator.eq,
+    ComparisonDirection.NE: operator.ne,
+    ComparisonDirection.GE: operator.ge,
+    ComparisonDirection.GT: operator.gt,
+    ComparisonDirection.LE: operator.le,
+    ComparisonDirection.LT: operator.lt,
+}
+
+
+@semantics(s.CompareOp)
+def compare(op: s.CompareOp, x: Array, y: Array) -> Array:
+    if op.compare_type is ComparisonType.TOTALORDER:
+        x, y = n.total_order(x), n.total_order(y)
+    return np.asarray(COMPARE[op.comparison_direction](n.widen(x), n.widen(y)), np.bool_)
+
+
+@semantics(s.ConvertOp)
+def convert(op: s.ConvertOp, x: Array) -> Array:
+    return n.convert(x, element_dtype(op.result.type))
+
+
+@semantics(s.ReducePrecisionOp)
+def reduce_precision(op: s.ReducePrecisionOp, x: Array) -> Array:
+    return n.reduce_precision(x, op.exponent_bits, op.mantissa_bits)
+
+
+@semantics(s.SelectOp)
+def select(op: s.SelectOp, condition: Array, x: Array, y: Array) -> Array:
+    return np.where(condition, x, y)
+
+
+@semantics(s.ClampOp)
+def clamp(op: s.ClampOp, low: Array, x: Array, high: Array) -> Array:
+    return n.widened(lambda a, lo, hi: _minimum(_maximum(a, lo), hi))(x, low, high).astype(x.dtype, copy=False)
+
+
+@region_semantics(s.MapOp)
+def map_elements(op: s.MapOp, runner: RegionRunner, *inputs: Array) -> Array:
+    (out,) = runner.run_elementwise(op.computation.block, inputs)
+    return np.broadcast_to(out, inputs[0].shape)
+
+
+@semantics(s.BitcastConvertOp)
+def bitcast_convert(op: s.BitcastConvertOp, x: Array) -> Array:
+    to = element_dtype(op.result.type)
+    source = n.dtype_of(x)
+    x = np.ascontiguousarray(x)
+    if source.bits == to.bits:
+        return n.view_as(x, to.numpy) if min(source.bits, 8) == 8 else _sub_byte_same(x, to.numpy)
+    if source.bits > to.bits:
+        if to.bits < 8:
+            return _split_sub_byte(x, to.bits, to.numpy)
+        return x[..., None].view(to.numpy)
+    if source.bits < 8:
+        return _join_sub_byte(x, source.bits, to.numpy)
+    return x.view(to.numpy)[..., 0]
+
+
+def _sub_byte_same(x: Array, to: np.dtype[np.generic]) -> Array:
+    return n.wrap_bits(x.astype(np.int8), n.from_numpy(to))
+
+
+def _split_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
+    pattern = n.as_unsigned(x)
+    count = pattern.dtype.itemsize * 8 // bits
+    shifts = (np.arange(count) * bits).astype(pattern.dtype)
+    parts = (pattern[..., None] >> shifts) & np.array((1 << bits) - 1, pattern.dtype)
+    return n.wrap_bits(parts.astype(np.int64), n.from_numpy(to))
+
+
+def _join_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
+    low = x.astype(np.int8).astype(np.uint64) & np.uint64((1 << bits) - 1)
+    shifts = (np.arange(x.shape[-1]) * bits).astype(np.uint64)
+    whole = np.bitwise_or.reduce(low << shifts, axis=-1)
+    return n.view_as(whole.astype(f"u{to.itemsize}"), to)

@@ -1,0 +1,27 @@
+"""Runs artifacts: neither the compiler nor LLVM is imported here.
+
+program = load("model.tsl", device="cpu")
+y = program["main"](x)
+"""
+
+from tesselle.runtime.futures import Future
+from tesselle.runtime.hal import DeviceInfo
+from tesselle.runtime.hal import all_devices as devices
+from tesselle.runtime.invocation import Invocation, Status
+from tesselle.runtime.loading import load
+from tesselle.runtime.profiling import DispatchRecord, Profile
+from tesselle.runtime.program import Function, Program, Session
+
+__all__ = [
+    "DeviceInfo",
+    "DispatchRecord",
+    "Function",
+    "Future",
+    "Invocation",
+    "Profile",
+    "Program",
+    "Session",
+    "Status",
+    "devices",
+    "load",
+]

@@ -1,0 +1,1 @@
+"""One module for each driver; see `tesselle.runtime.hal.device.Driver`."""
