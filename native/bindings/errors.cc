@@ -1,5 +1,8 @@
 #include "base/error.h"
 
+#include <algorithm>
+#include <string>
+
 #include "bindings/bindings.h"
 
 namespace tesselle::bindings {
@@ -32,7 +35,11 @@ void register_errors(nb::module_&) {
       std::rethrow_exception(pointer);
     } catch (const Error& error) {
       // Messages may quote names from a damaged file: whatever is not UTF-8 is shown as a replacement character.
-      const std::string what = error.what();
+      std::string what = error.what();
+      // What is said of a file stays on one line, whatever names the file has.
+      if (error.kind() == ErrorKind::kArtifact) {
+        std::replace_if(what.begin(), what.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
+      }
       const auto text = nb::steal(PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "replace"));
       const auto type = nb::module_::import_("tesselle.support.diagnostics").attr(class_name(error.kind()));
       PyErr_SetObject(type.ptr(), type(text).ptr());

@@ -6,19 +6,18 @@ import ctypes
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tesselle.codegen.llvm.link import CODE_ALIGNMENT, ENTRY, HEADER, MAGIC
+from tesselle.codegen.llvm.link import CODE_ALIGNMENT, ENTRY, HEADER, MAGIC, link_flat_image
 from tesselle.codegen.llvm.object_cache import ObjectCache
 from tesselle.codegen.llvm.runtime_functions import runtime_ir
 from tesselle.codegen.llvm.target import CpuTarget, cpu_target
 from tesselle.codegen.llvm.translate import translate_module
-from tesselle.codegen.llvm.link import link_flat_image
 from tesselle.codegen.llvm.workers import CompileJob, WorkerOptions, compile_objects
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp, ReturnOp
@@ -111,5 +110,8 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     return Toolchain(tmp_path_factory.mktemp("llvm"))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+@pytest.fixture(autouse=True)
+def quiet_numpy() -> Iterator[None]:
+    """The oracles are asked about infinities and nan on purpose."""
+    with np.errstate(all="ignore"):
+        yield

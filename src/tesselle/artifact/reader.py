@@ -78,20 +78,20 @@ class ArtifactReader:
         for info in infos:
             header = self._view[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
             if len(header) != _LOCAL_HEADER.size:
-                raise ArtifactError(f"entry '{info.filename}' lies outside the file")
+                raise ArtifactError(f"entry {info.filename!r} lies outside the file")
             magic, _, flags, method, _, _, _, _, _, name_size, extra_size = _LOCAL_HEADER.unpack(header)
             start = info.header_offset + _LOCAL_HEADER.size
             stored_name = bytes(self._view[start : start + name_size])
             offset = start + name_size + extra_size
             size = info.file_size
             if magic != b"PK\3\4" or stored_name != info.filename.encode():
-                raise ArtifactError(f"entry '{info.filename}' has a damaged header")
+                raise ArtifactError(f"entry {info.filename!r} has a damaged header")
             if method != zipfile.ZIP_STORED or info.compress_type != zipfile.ZIP_STORED or (flags | info.flag_bits) & 1:
-                raise ArtifactError(f"entry '{info.filename}' is compressed or encrypted")
+                raise ArtifactError(f"entry {info.filename!r} is compressed or encrypted")
             if info.compress_size != size or size < 0 or offset + size > len(self._view):
-                raise ArtifactError(f"entry '{info.filename}' lies outside the file")
+                raise ArtifactError(f"entry {info.filename!r} lies outside the file")
             if info.filename in places:
-                raise ArtifactError(f"entry '{info.filename}' appears twice")
+                raise ArtifactError(f"entry {info.filename!r} appears twice")
             places[info.filename] = (offset, size)
         return places
 
@@ -122,18 +122,18 @@ class ArtifactReader:
                 raise ArtifactError(f"{record.name} is {self._places[record.name][1]} bytes, not {record.size}")
         for name in self._places:
             if name not in listed and name not in (MANIFEST, MANIFEST_CHECKSUM):
-                raise ArtifactError(f"{name} is not in its manifest")
+                raise ArtifactError(f"{name!r} is not in its manifest")
         if HOST_PROGRAM not in listed:
             raise ArtifactError(f"its manifest does not list {HOST_PROGRAM}")
         for executable in self.manifest.executables:
             if executable.file not in listed:
-                raise ArtifactError(f"executable '{executable.name}' is in no listed file")
+                raise ArtifactError(f"executable {executable.name!r} is in no listed file")
         for constant in self.manifest.constants:
             file = listed.get(constant.file)
             if file is None or constant.offset + constant.size > file.size:
-                raise ArtifactError(f"constant '{constant.name}' lies outside {constant.file}")
+                raise ArtifactError(f"constant {constant.name!r} lies outside {constant.file}")
             if constant.offset % constant.dtype.size_bytes:
-                raise ArtifactError(f"constant '{constant.name}' is not aligned to its elements")
+                raise ArtifactError(f"constant {constant.name!r} is not aligned to its elements")
 
     @property
     def size_bytes(self) -> int:

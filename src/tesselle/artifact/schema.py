@@ -215,7 +215,7 @@ def _optional_count(value: Any, path: str) -> int | None:
 def _dtype(value: Any, path: str) -> DType:
     dtype = DTYPES.get(_string(value, path))
     if dtype is None or dtype not in DTYPE_CODES:
-        raise _error(path, f"no element type '{value}'")
+        raise _error(path, f"no element type {value!r}")
     return dtype
 
 
@@ -245,7 +245,7 @@ def _static_shape(value: Any, path: str) -> tuple[int, ...]:
 def _file_name(value: Any, path: str) -> str:
     name = _name(value, path)
     if name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
-        raise _error(path, f"'{name}' is not a plain path inside the artifact")
+        raise _error(path, f"{name!r} is not a plain path inside the artifact")
     return name
 
 
@@ -360,7 +360,7 @@ def _distinct(names: list[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise _error(what, f"'{name}' appears twice")
+            raise _error(what, f"{name!r} appears twice")
         seen.add(name)
 
 
@@ -389,5 +389,5 @@ def _read_manifest(data: bytes | str) -> Manifest:
     for i, executable in enumerate(manifest.executables):
         entries = tuple(e.name for e in executable.entries)
         if variants.setdefault(executable.name, entries) != entries:
-            raise _error(f"executables[{i}].entries", f"differ from those of another variant of '{executable.name}'")
+            raise _error(f"executables[{i}].entries", f"differ from those of another variant of {executable.name!r}")
     return manifest

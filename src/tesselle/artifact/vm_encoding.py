@@ -76,7 +76,7 @@ class _FunctionEncoder:
         for item in self.function.code:
             if isinstance(item, VmLabel):
                 if item.name in labels:
-                    raise self._error(f"label '{item.name}' placed twice")
+                    raise self._error(f"label {item.name!r} placed twice")
                 labels[item.name] = position
             else:
                 position += self._length(item)
@@ -87,12 +87,12 @@ class _FunctionEncoder:
         return words
 
     def _error(self, text: str) -> ArtifactError:
-        return ArtifactError(f"host.vm: function '{self.function.name}': {text}")
+        return ArtifactError(f"host.vm: function {self.function.name!r}: {text}")
 
     def _length(self, item: VmInstruction) -> int:
         row = vm_isa.BY_NAME.get(item.name)
         if row is None:
-            raise self._error(f"no instruction named '{item.name}'")
+            raise self._error(f"no instruction named {item.name!r}")
         if len(item.operands) != len(row.operands) or len(item.results) != len(row.results):
             expected = f"{len(row.operands)} operands and {len(row.results)} results"
             raise self._error(f"{item.name} takes {expected}, got {len(item.operands)} and {len(item.results)}")
@@ -127,12 +127,12 @@ class _FunctionEncoder:
         match kind:
             case OperandKind.LABEL:
                 if not isinstance(value, str) or value not in labels:
-                    raise self._error(f"{place}: no label '{value}'")
+                    raise self._error(f"{place}: no label {value!r}")
                 return [labels[value]]
             case OperandKind.STRING | OperandKind.FUNCTION | OperandKind.GLOBAL:
                 table = self.tables[kind]
                 if not isinstance(value, str) or value not in table:
-                    raise self._error(f"{place}: no {kind.name.lower()} '{value}'")
+                    raise self._error(f"{place}: no {kind.name.lower()} {value!r}")
                 return [table[value]]
             case OperandKind.DTYPE:
                 if not isinstance(value, DType) or value not in vm_isa.DTYPE_CODES:
@@ -180,7 +180,7 @@ def encode(module: VmModule) -> bytes:
     functions = _index([f.name for f in module.functions], "function")
     variables = _index([g.name for g in module.globals], "global")
     if module.initializer is not None and module.initializer not in functions:
-        raise ArtifactError(f"host.vm: no function '{module.initializer}' for the initializer")
+        raise ArtifactError(f"host.vm: no function {module.initializer!r} for the initializer")
     initializer = NO_INITIALIZER if module.initializer is None else functions[module.initializer]
 
     string_data = b"".join(s.encode() for s in strings)
@@ -284,7 +284,7 @@ def decode(data: bytes) -> VmModule:
     variables: list[VmGlobal] = []
     for name, kind, bits in global_table:
         if kind > RegisterType.REF:
-            raise ArtifactError(f"host.vm: global '{string(name)}' has type {kind}")
+            raise ArtifactError(f"host.vm: global {string(name)!r} has type {kind}")
         type_ = RegisterType(kind)
         initial: int | float = (
             0 if type_ is RegisterType.REF else struct.unpack(_INITIALS[type_], bits.to_bytes(8, "little"))[0]
@@ -297,7 +297,7 @@ def decode(data: bytes) -> VmModule:
         names, function_table, strict=True
     ):
         if n_arguments > n_registers or first_word + words > n_words:
-            raise ArtifactError(f"host.vm: function '{name}': malformed table entry")
+            raise ArtifactError(f"host.vm: function {name!r}: malformed table entry")
         body = code[first_word : first_word + words]
         decoder = _FunctionDecoder(name, body, strings, names, [g.name for g in variables])
         functions.append(
@@ -364,7 +364,7 @@ class _FunctionDecoder:
         return tuple(code)
 
     def _error(self, text: str) -> ArtifactError:
-        return ArtifactError(f"host.vm: function '{self.name}', word {self.position}: {text}")
+        return ArtifactError(f"host.vm: function {self.name!r}, word {self.position}: {text}")
 
     def _word(self) -> int:
         if self.position >= self.end:

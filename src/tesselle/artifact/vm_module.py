@@ -108,8 +108,10 @@ class VmModule:
             found.setdefault(function.name)
         for function in self.functions:
             for item in function.code:
-                if isinstance(item, VmInstruction):
-                    for parameter, operand in zip(item.row.operands, item.operands, strict=True):
+                # Malformed instructions are for the encoder to report.
+                row = vm_isa.BY_NAME.get(item.name) if isinstance(item, VmInstruction) else None
+                if isinstance(item, VmInstruction) and row is not None:
+                    for parameter, operand in zip(row.operands, item.operands, strict=False):
                         if parameter.kind is OperandKind.STRING and isinstance(operand, str):
                             found.setdefault(operand)
         return tuple(found)

@@ -153,7 +153,10 @@ def is_pure(op: Op) -> bool:
 
 
 def is_trivially_dead(op: Op) -> bool:
-    return PURE in op.TRAITS and TERMINATOR not in op.TRAITS and not any(r.uses for r in op.results)
+    """Pure, with results that nothing uses. One without results (linalg on memory) is there for its effect."""
+    if not op.results or PURE not in op.TRAITS or TERMINATOR in op.TRAITS:
+        return False
+    return not any(r.uses for r in op.results)
 
 
 def eliminate_dead_code(root: Op) -> bool:

@@ -1,8 +1,8 @@
 """A small language for straight-line LLVM IR on vectors: arithmetic operators on `V` append lines to an `Emitter`.
 
-Only the functions that kernels call (elementary functions, conversions) are written in it; kernels themselves are translated
-without intermediate objects. Those functions are internal and always inlined, so that their constants are hoisted out of loops
-and no vector crosses a call; rare slow paths (huge arguments of sin and cos) are kept out of line.
+Only the functions that kernels call (elementary functions, conversions) are written in it; kernels themselves are
+translated without intermediate objects. Those functions are internal and always inlined, so that their constants are
+hoisted out of loops and no vector crosses a call; rare slow paths (huge arguments of sin and cos) are kept out of line.
 """
 
 from __future__ import annotations
@@ -294,7 +294,8 @@ class Emitter:
         return x * self.power_of_two(half) * self.power_of_two(n - half)
 
     def two_product(self, x: V, y: V) -> tuple[V, V]:
-        """(p, e) with p + e == x*y exactly. Source: Dekker (1971) where there is no fused multiply-add; then |x|, |y| < 2^990."""
+        """(p, e) with p + e == x*y exactly. Source: Dekker (1971) where there is no fused multiply-add; then |x|, |y| <
+        2^990."""
         product = x * y
         if self.target.has_fma:
             return product, self.intrinsic("fma", x, y, -product)

@@ -21,8 +21,8 @@ def build_images(
 ) -> list[bytes]:
     """The flat image of each (name, module), in order; the entries of an image are the kernels of its module, in order.
 
-    Errors: Unsupported for everything that cannot be translated in any module, before anything is compiled; CompilerError for
-    what LLVM or the linker refuse.
+    Errors: Unsupported for everything that cannot be translated in any module, before anything is compiled;
+    CompilerError for what LLVM or the linker refuse.
     """
     jobs: list[CompileJob] = []
     entries: list[Sequence[Entry]] = []

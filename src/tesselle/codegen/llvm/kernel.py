@@ -1,6 +1,7 @@
 """The state of translating one kernel: lines of LLVM IR so far, names of values, views, blocks.
 
-The translators of single operations are functions `(kernel, op)` registered in tables by operation class; see `translate.py`.
+The translators of single operations are functions `(kernel, op)` registered in tables by operation class; see
+`translate.py`.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class Kernel:
         return slot
 
     def set(self, value: Value, slots: Sequence[str]) -> None:
-        assert len(slots) == slot_count(value.type), f"{value.type} has {slot_count(value.type)} slots, not {len(slots)}"
+        assert len(slots) == slot_count(value.type), (
+            f"{value.type} has {slot_count(value.type)} slots, not {len(slots)}"
+        )
         self._slots[value] = tuple(slots)
 
     def index(self, value: Value) -> Index:
@@ -149,7 +152,9 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------ calls
 
-    def intrinsic(self, name: str, suffix: str, result: str, arguments: Sequence[tuple[str, str]], flags: str = "") -> str:
+    def intrinsic(
+        self, name: str, suffix: str, result: str, arguments: Sequence[tuple[str, str]], flags: str = ""
+    ) -> str:
         """`result @llvm.name.suffix(type argument, …)`; returns the result's name."""
         symbol = f"@llvm.{name}.{suffix}"
         self.module.declarations.add(f"declare {result} {symbol}({', '.join(t for t, _ in arguments)})")
@@ -181,7 +186,7 @@ class Kernel:
         return self.emit(f"getelementptr inbounds {memory_element(view.dtype)}, ptr {view.base}, i64 {position}")
 
     def access_metadata(self, view: View) -> str:
-        """What follows an access to `view`: a marker, replaced by alias scopes when all memory of the kernel is known."""
+        """What follows an access to `view`: a marker, which alias scopes replace at the end."""
         return self.alias_marker(view.root)
 
     @staticmethod
@@ -227,8 +232,6 @@ def lanes_suffix(type: str) -> str:
         count, element = type[1:-1].split(" x ")
         return f"v{count}{names.get(element, element)}"
     return names.get(type, type)
-
-
 
 
 def element_size(dtype: DType) -> int:

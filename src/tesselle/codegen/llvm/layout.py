@@ -1,11 +1,12 @@
-"""How values of the kernel IR look in LLVM: element types in registers and in memory, vectors as slots, memrefs as views.
+"""How values of the kernel IR look in LLVM: element types in registers and in memory, vectors as slots, memrefs as
+views.
 
-A *slot* is one LLVM value. A scalar or a one-dimensional vector takes one; a vector of higher rank takes one for each row of its
-last dimension (vector<4x8xf32>: four `<8 x float>`), so that rows cost nothing to take out; a complex value takes twice as many,
-all real parts before all imaginary parts.
+A *slot* is one LLVM value. A scalar or a one-dimensional vector takes one; a vector of higher rank takes one for each
+row of its last dimension (vector<4x8xf32>: four `<8 x float>`), so that rows cost nothing to take out; a complex value
+takes twice as many, all real parts before all imaginary parts.
 
-f16, bf16 and the 8-bit floats are integers in registers: LLVM would call a library for some of their operations on some targets.
-i1 and the sub-byte integers take one byte in memory.
+f16, bf16 and the 8-bit floats are integers in registers: LLVM would call a library for some of their operations on some
+targets. i1 and the sub-byte integers take one byte in memory.
 """
 
 from __future__ import annotations
@@ -146,10 +147,10 @@ def constant_slots(value: Any, type: Type) -> tuple[str, ...]:
     if isinstance(value, DenseElements):
         if value.is_splat:
             return constant_slots(value.splat_value, type)
-        array = value.array
-        parts = [array.real, array.imag] if dtype.is_complex else [array]
+        array: Any = value.array
+        parts: list[Any] = [array.real, array.imag] if dtype.is_complex else [array]
         part = dtype.element
-        rows = [r for p in parts for r in p.reshape(-1, lane_count(type) or 1)]
+        rows: list[Any] = [r for p in parts for r in p.reshape(-1, lane_count(type) or 1)]
         return tuple(_row_constant(row, part) for row in rows)
     if dtype.is_complex:
         number = complex(value)

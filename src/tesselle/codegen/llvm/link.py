@@ -1,9 +1,9 @@
 """Object files -> flat image: one position-independent blob that a loader maps and calls, without a linker of its own.
 
-LLVM's objects for `reloc=pic`, `codemodel=small` hold code and read-only data whose references are all relative to the place
-that refers. The linker keeps the sections that the entries reach, lays them out one after the other (code first), and applies
-the relocations; whatever would need fixing at load time (absolute addresses, a global offset table, symbols from outside,
-writable data) is an error.
+LLVM's objects for `reloc=pic`, `codemodel=small` hold code and read-only data whose references are all relative to the
+place that refers. The linker keeps the sections that the entries reach, lays them out one after the other (code first),
+and applies the relocations; whatever would need fixing at load time (absolute addresses, a global offset table, symbols
+from outside, writable data) is an error.
 
 Sources: System V gABI (ELF-64), x86-64 psABI, AAELF64 (relocations of aarch64).
 """
@@ -90,11 +90,11 @@ class _Object:
 def link_flat_image(objects: bytes | Sequence[bytes], entries: Sequence[Entry]) -> bytes:
     """The flat image of `entries`, whose functions are defined in `objects` (ELF relocatables of one machine).
 
-    Layout: header (64 bytes), entry table in the order of `entries`, padding to 64, code. Functions defined weakly in several
-    objects (memcpy and its like) are taken once.
-    Errors: CompilerError for a symbol that no object defines or two define, a relocation that is not relative, writable data.
+    Layout: header (64 bytes), entry table in the order of `entries`, padding to 64, code. Functions defined weakly in
+    several objects (memcpy and its like) are taken once. Errors: CompilerError for a symbol that no object defines or
+    two define, a relocation that is not relative, writable data.
     """
-    parsed = [_parse(o) for o in ([objects] if isinstance(objects, bytes | bytearray | memoryview) else objects)]
+    parsed = [_parse(o) for o in ([objects] if isinstance(objects, bytes) else objects)]
     if not parsed:
         raise CompilerError("there is no object to link", rule="codegen.link")
     machine = parsed[0].machine
@@ -110,7 +110,8 @@ def link_flat_image(objects: bytes | Sequence[bytes], entries: Sequence[Entry]) 
                 for relocation in section.relocations:
                     _relocate(machine, code, o, section, relocation, definitions)
     table = b"".join(
-        ENTRY.pack(_address(definitions, e.symbol), e.local_memory_bytes, e.binding_count, e.push_count) for e in entries
+        ENTRY.pack(_address(definitions, e.symbol), e.local_memory_bytes, e.binding_count, e.push_count)
+        for e in entries
     )
     code_offset = _align(HEADER.size + len(table), CODE_ALIGNMENT)
     image_size = code_offset + len(code)
@@ -151,7 +152,7 @@ def _parse_unchecked(data: bytes) -> _Object:
                 name, properties, _, section, value, _ = _SYMBOL.unpack_from(data, start)
                 symbols.append(_Symbol(string(link, name), section, value, properties >> 4))
         elif kind == _SHT_RELA:
-            target = sections[info].relocations
+            target = sections[int(info)].relocations
             for start in range(offset, offset + length, _RELA.size):
                 place, packed, addend = _RELA.unpack_from(data, start)
                 target.append(_Relocation(place, packed & 0xFFFFFFFF, packed >> 32, addend))
@@ -180,7 +181,8 @@ def _find(definitions: _Definitions, symbol: str, place: str) -> tuple[_Section,
     found = definitions.get(symbol)
     if found is None:
         raise CompilerError(
-            f"{place} refers to the symbol {symbol!r}, which is not defined: a kernel calls no library", rule="codegen.link"
+            f"{place} refers to the symbol {symbol!r}, which is not defined: a kernel calls no library",
+            rule="codegen.link",
         )
     return found[0], found[1]
 

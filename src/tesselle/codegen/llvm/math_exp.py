@@ -1,7 +1,7 @@
 """exp and its relatives: exp2, expm1, logistic, tanh, sinh, cosh.
 
-Method: x = n ln2 + r with |r| <= ln2 / 2, exp(x) = 2^n (1 + r + r^2 P(r)), P minimax (coefficients.py). ln2 is split so that
-n * ln2_high is exact (Cody, Waite, "Software Manual for the Elementary Functions", 1980).
+Method: x = n ln2 + r with |r| <= ln2 / 2, exp(x) = 2^n (1 + r + r^2 P(r)), P minimax (coefficients.py). ln2 is split so
+that n * ln2_high is exact (Cody, Waite, "Software Manual for the Elementary Functions", 1980).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True)
 class _Format:
-    """Constants of exp in f32 or f64. Below `underflow` exp is zero, above `overflow` infinite; below `minus_one` expm1 is -1."""
+    """Constants of exp in f32 or f64. Below `underflow` exp is zero, above `overflow` infinite; below `minus_one` expm1
+    is -1."""
 
     ln2_high: float
     ln2_low: float
@@ -111,3 +112,10 @@ def _half_exp(b: Emitter, a: V) -> V:
     f = _format(a)
     q, n = _reduce(b, b.at_most(a, f.overflow + 1.0))
     return b.scale(q + 1.0, n - 1)
+
+
+def scaled_exp(b: Emitter, x: V, low: V) -> V:
+    """exp(x + low) for |low| far below |x|, -760 < x < 720, in f64."""
+    q, n = _reduce(b, x)
+    p = q + 1.0
+    return b.scale(p + b.fma(p, low, q - (p - 1.0)), n)

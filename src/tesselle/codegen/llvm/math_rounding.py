@@ -1,4 +1,4 @@
-"""Rounding to integers, square roots, fmod: instructions where the target has them, exact sequences where it has not."""
+"""Rounding to integers, square roots, fmod: instructions where the target has them, else exact sequences."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def rsqrt(b: Emitter, x: V) -> V:
 def cbrt(b: Emitter, x: V) -> V:
     """Exponent divided by three for a start, Halley's iteration, and a last step from a rounded value in f64."""
     if x.type.bits == 32:
-        return b.narrow(_cbrt_in_range(b, b.widen(x), x, last_step=False))
+        return b.narrow(_cbrt_in_range(b, b.widen(x), last_step=False))
     a = b.abs(x)
     is_tiny = a < 2.0**-1000
     is_huge = a > 2.0**1000
-    scaled = a * b.select(is_tiny, b.select(is_tiny, b.same(2.0**120, x.type), 1.0), b.select(is_huge, b.same(2.0**-120, x.type), 1.0))
-    root = _cbrt_in_range(b, scaled, scaled, last_step=True)
+    scaled = a * b.select(is_tiny, b.same(2.0**120, x.type), b.select(is_huge, b.same(2.0**-120, x.type), 1.0))
+    root = _cbrt_in_range(b, scaled, last_step=True)
     back = b.select(is_tiny, b.same(2.0**-40, x.type), b.select(is_huge, b.same(2.0**40, x.type), 1.0))
     return b.copysign(root * back, x)
 
 
-def _cbrt_in_range(b: Emitter, x: V, original: V, last_step: bool) -> V:
+def _cbrt_in_range(b: Emitter, x: V, last_step: bool) -> V:
     """The cube root of a normal f64 whose triple does not overflow; zero, infinity and nan are themselves."""
     a = b.abs(x)
     high = a.bits >> 32
@@ -78,7 +78,7 @@ def _cbrt_in_range(b: Emitter, x: V, original: V, last_step: bool) -> V:
     t = ((third + 0x2A9F7893) << 32).as_float()
     for _ in range(2):
         cube = t * t * t
-        t = t * (cube + (a + a)) / ((cube + cube) + a)
+        t = t * ((cube + (a + a)) / ((cube + cube) + a))
     if last_step:
         # t*t is exact, so the residual is accurate; the step itself converges cubically.
         t = ((t.bits + 0x80000000) & -0x40000000).as_float()
@@ -204,6 +204,9 @@ pack:
 }}
 """
     declarations = frozenset(
-        (f"declare {integer} @llvm.umin.{integer}({integer}, {integer})", f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)")
+        (
+            f"declare {integer} @llvm.umin.{integer}({integer}, {integer})",
+            f"declare {integer} @llvm.ctlz.{integer}({integer}, i1)",
+        )
     )
     return FunctionText(symbol, f, (f, f), definition, declarations)

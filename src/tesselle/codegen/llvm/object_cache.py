@@ -1,7 +1,7 @@
 """A directory of compiled objects, found by a hash of everything that went into them.
 
-Entries are written to a temporary file and renamed, so that concurrent processes see a whole entry or none; an entry whose
-checksum does not hold is treated as absent. The oldest entries go when the directory outgrows its bound.
+Entries are written to a temporary file and renamed, so that concurrent processes see a whole entry or none; an entry
+whose checksum does not hold is treated as absent. The oldest entries go when the directory outgrows its bound.
 """
 
 from __future__ import annotations

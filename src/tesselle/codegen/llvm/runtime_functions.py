@@ -1,6 +1,7 @@
 """memcpy, memmove and memset, which LLVM may call on its own account: a kernel has no C library.
 
-They are compiled once per target, as an object of their own; each has its own section, so that the linker keeps only what is called.
+They are compiled once per target, as an object of their own; each has its own section, so that the linker keeps only
+what is called.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ RUNTIME_NAME = "memory functions"
 
 
 def runtime_ir(target: CpuTarget) -> str:
-    """LLVM IR of the functions. Bytewise loops, which LLVM vectorises; "no-builtins" keeps it from calling them in themselves."""
+    """LLVM IR of the functions. Bytewise loops, which LLVM vectorises; "no-builtins" keeps it from calling them in
+    themselves."""
     functions = (_copy_function("memcpy", backwards=False), _copy_function("memmove", backwards=True), _MEMSET)
     return "\n".join((f'target triple = "{target.triple}"\n', *functions, function_attributes(target))) + "\n"
 

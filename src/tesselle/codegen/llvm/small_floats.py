@@ -1,14 +1,14 @@
 """Conversions between f32 or f64 and the floats that are kept as integers: f16, bf16, the 8-, 6- and 4-bit formats.
 
-Rounding is to nearest, ties to even, everywhere; no result is flushed to zero. Sources: IEEE 754 (binary16), the OCP 8-bit and
-microscaling formats, and ml_dtypes for what overflow gives (infinity, or nan where a format has none, or the largest value where
-it has neither).
+Rounding is to nearest, ties to even, everywhere; no result is flushed to zero. Sources: IEEE 754 (binary16), the OCP
+8-bit and microscaling formats, and ml_dtypes for what overflow gives (infinity, or nan where a format has none, or the
+largest value where it has neither).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 from tesselle.codegen.llvm.emitter import Emitter, FunctionText, Lanes, V, build_function, call_function
@@ -23,7 +23,8 @@ Specials = Literal["ieee", "fn", "fnuz", "finite"]
 class FloatFormat:
     """A binary format: sign, `exponent_bits`, `mantissa_bits`.
 
-    `specials`: "ieee" (the largest exponent is infinity and nan), "fn" (all ones is nan), "fnuz" (the code of -0 is nan), "finite".
+    `specials`: "ieee" (the largest exponent is infinity and nan), "fn" (all ones is nan), "fnuz" (the code of -0 is
+    nan), "finite".
     """
 
     exponent_bits: int
@@ -74,12 +75,16 @@ def _format_of(dtype: DType) -> FloatFormat:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def widen_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """(`lanes` codes of the format) -> f32, exact. `lanes` 0 is a scalar."""
     f = FORMATS[name]
     code = Lanes("i", f.storage_bits, lanes)
-    return build_function(f"@tsl.widen.{name}.{lanes}", [code], target, lambda b, x: _widen(b, name, f, x))
+
+    def body(b: Emitter, x: V) -> V:
+        return _widen(b, name, f, x)
+
+    return build_function(f"@tsl.widen.{name}.{lanes}", [code], target, body)
 
 
 def _widen(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
@@ -103,13 +108,15 @@ def _widen(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     return (bits | sign).as_float()
 
 
-@lru_cache(maxsize=None)
+@cache
 def narrow_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """f32 -> (`lanes` codes of the format)."""
     f = FORMATS[name]
-    return build_function(
-        f"@tsl.narrow.{name}.{lanes}", [Lanes("f", 32, lanes)], target, lambda b, x: _narrow(b, name, f, x)
-    )
+
+    def body(b: Emitter, x: V) -> V:
+        return _narrow(b, name, f, x)
+
+    return build_function(f"@tsl.narrow.{name}.{lanes}", [Lanes("f", 32, lanes)], target, body)
 
 
 def _narrow(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
@@ -157,12 +164,12 @@ def _special_codes(f: FloatFormat) -> tuple[int, int]:
             return 0, f.magnitude_mask
 
 
-@lru_cache(maxsize=None)
+@cache
 def narrow_f64_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
     """f64 -> (`lanes` codes of the format), rounded once.
 
-    By way of f32 rounded to odd: with at least two more bits than the format has, the second rounding is then exact. Source:
-    Boldo, Melquiond, "Emulation of a FMA and correctly rounded sums" (2008).
+    By way of f32 rounded to odd: with at least two more bits than the format has, the second rounding is then exact.
+    Source: Boldo, Melquiond, "Emulation of a FMA and correctly rounded sums" (2008).
     """
     narrow = narrow_function(name, lanes, target)
 

@@ -1,7 +1,8 @@
 """The processors that the LLVM back end compiles for.
 
-A `CpuTarget` is plain data: everything that decides what machine code comes out, and nothing else, so that it can be part of a
-cache key and of an artifact's manifest. Only `cpu_target("host")` asks LLVM, and only then is llvmlite imported.
+A `CpuTarget` is plain data: everything that decides what machine code comes out, and nothing else, so that it can be
+part of a cache key and of an artifact's manifest. Only `cpu_target("host")` asks LLVM, and only then is llvmlite
+imported.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ TARGET_NAMES: tuple[TargetName, ...] = ("host", "x86-64-v3", "x86-64-v4", "gener
 _X86_TRIPLE = "x86_64-unknown-none-elf"
 _AARCH64_TRIPLE = "aarch64-unknown-none-elf"
 
-# What the back end lets LLVM use on x86-64, in the order in which the extensions appeared. A feature that is not listed is
-# never used, so that the manifest's `required_cpu_features` is the whole truth about an image.
+# What the back end lets LLVM use on x86-64, in the order in which the extensions appeared. A feature that is not listed
+# is never used, so that the manifest's `required_cpu_features` is the whole truth about an image.
 _X86_FEATURES = (
-    "sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16", "sahf", "movbe", "lzcnt", "bmi", "bmi2", "avx", "f16c", "fma", "avx2",
-    "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vbmi2", "avx512vnni", "avx512bitalg",
-    "avx512vpopcntdq", "avx512ifma", "avx512bf16", "avx512fp16", "avxvnni", "avxvnniint8", "avxvnniint16", "avxneconvert",
-    "amx-tile", "amx-int8", "amx-bf16",
+    "sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16", "sahf", "movbe", "lzcnt", "bmi", "bmi2", "avx", "f16c",
+    "fma", "avx2", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vbmi2",
+    "avx512vnni", "avx512bitalg", "avx512vpopcntdq", "avx512ifma", "avx512bf16", "avx512fp16", "avxvnni",
+    "avxvnniint8", "avxvnniint16", "avxneconvert", "amx-tile", "amx-int8", "amx-bf16",
 )  # fmt: skip
 
 _X86_V2 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16", "sahf")
@@ -38,9 +39,10 @@ _X86_V4 = (*_X86_V3, "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
 class CpuTarget:
     """One processor, as LLVM and the code generator see it.
 
-    `name`: as the user spelled it. `triple`, `cpu`, `features`: LLVM's target machine (`features` is its comma-separated list).
-    `tune_cpu`: the scheduling model. `vector_bits`: width of the widest vector registers worth using. `register_count`: how
-    many of them there are. `required_cpu_features`: LLVM's names of the extensions that the machine must have, for the manifest.
+    `name`: as the user spelled it. `triple`, `cpu`, `features`: LLVM's target machine (`features` is its comma-
+    separated list). `tune_cpu`: the scheduling model. `vector_bits`: width of the widest vector registers worth using.
+    `register_count`: how many of them there are. `required_cpu_features`: LLVM's names of the extensions that the
+    machine must have, for the manifest.
     """
 
     name: str
@@ -78,7 +80,8 @@ class CpuTarget:
 
 @functools.cache
 def cpu_target(name: str) -> CpuTarget:
-    """The target called `name`: "host", an x86-64 level, "generic" (x86-64 with SSE2 only), or "aarch64" (Armv8.0, NEON).
+    """The target called `name`: "host", an x86-64 level, "generic" (x86-64 with SSE2 only), or "aarch64" (Armv8.0,
+    NEON).
 
     Errors: OptionError for an unknown name, or for "host" on a processor that the back end does not know.
     """
@@ -132,10 +135,10 @@ def _host() -> CpuTarget:
         return _aarch64("host")
     if machine not in ("x86_64", "amd64"):
         raise OptionError(f"no CPU target for this machine ({machine}); known: {', '.join(TARGET_NAMES)}")
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # type: ignore[import-untyped] # it ships no types
 
-    # The features are read from the processor itself; LLVM's guess of the model may be a relative with fewer or more of them,
-    # which is harmless for scheduling alone.
+    # The features are read from the processor itself; LLVM's guess of the model may be a relative with fewer or more of
+    # them, which is harmless for scheduling alone.
     present = cast("dict[str, bool]", dict(llvm.get_host_cpu_features()))
     features = tuple(f for f in _X86_FEATURES if present.get(f, False))
     return _x86("host", features, str(llvm.get_host_cpu_name()))

@@ -1,14 +1,16 @@
 """Kernel IR -> LLVM IR text.
 
-A kernel is a public `func.func` without results. Its arguments, in this order: one memref for each binding, index and scalar push
-constants, and three trailing `index` arguments, the workgroup's ids x, y, z. Attributes of the function:
+A kernel is a public `func.func` without results. Its arguments, in this order: one memref for each binding, index and
+scalar push constants, and three trailing `index` arguments, the workgroup's ids x, y, z. Attributes of the function:
 
-    dim_bindings        for each binding, for each dimension, the position among the push constants that holds it, or None
-    distinct_bindings   present when no two bindings overlap in memory; otherwise an output may be the memory of an input
+    dim_bindings        for each binding, for each dimension, the position among the push constants that holds it, or
+    None distinct_bindings   present when no two bindings overlap in memory; otherwise an output may be the memory of an
+    input
 
-It becomes `void name(ptr bindings, ptr push, i64 wx, i64 wy, i64 wz, ptr local)`. `memref.alloca`s are places in `local`.
-Operations are translated in one walk, by tables from the class of the operation to a function (translate_arith, translate_math,
-translate_memref, translate_vector, translate_control); the text is not parsed again before LLVM reads it.
+It becomes `void name(ptr bindings, ptr push, i64 wx, i64 wy, i64 wz, ptr local)`. `memref.alloca`s are places in
+`local`. Operations are translated in one walk, by tables from the class of the operation to a function
+(translate_arith, translate_math, translate_memref, translate_vector, translate_control); the text is not parsed again
+before LLVM reads it.
 """
 
 from __future__ import annotations
@@ -150,7 +152,9 @@ def _translate_kernel(text: ModuleText, function: FuncOp) -> tuple[str, Entry]:
     pushes = args[binding_count : len(args) - WORKGROUP_ID_COUNT]
     ids = args[max(binding_count, len(args) - WORKGROUP_ID_COUNT) :]
     if len(ids) != WORKGROUP_ID_COUNT or any(a.type != INDEX for a in ids):
-        raise unsupported(function, "kernels whose last three arguments are not the workgroup ids (index, index, index)")
+        raise unsupported(
+            function, "kernels whose last three arguments are not the workgroup ids (index, index, index)"
+        )
     k = Kernel(text, name)
     k.translate_op = _translate_op
     for value, slot in zip(ids, ("%wx", "%wy", "%wz"), strict=True):
@@ -223,7 +227,8 @@ def _bind_memrefs(k: Kernel, function: FuncOp, bindings: Sequence[Value], pushes
 def _fill_in_alias_scopes(k: Kernel, distinct_bindings: bool) -> None:
     """Put alias scopes in place of the markers that accesses carry.
 
-    Every piece of scratch is apart from everything else; bindings are apart from one another only if the caller says so.
+    Every piece of scratch is apart from everything else; bindings are apart from one another only if the caller says
+    so.
     """
     groups: dict[int, list[int]] = {}
     for i, root in enumerate(k.roots):

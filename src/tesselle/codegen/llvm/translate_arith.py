@@ -49,10 +49,10 @@ def narrow_slot(k: Kernel, dtype: DType, lanes: int | None, slot: str) -> str:
     return k.call(narrow_function(dtype.name, lanes or 0, k.target), slot)
 
 
-def in_f32(k: Kernel, type: Type, compute: Callable[..., str], *slots: str) -> str:
+def in_f32(k: Kernel, type: Type, compute: Callable[[list[str]], str], *slots: str) -> str:
     """`compute` on slots of a small float type by way of f32: widen, compute, round once."""
     dtype, lanes = element_type(type), lane_count(type)
-    return narrow_slot(k, dtype, lanes, compute(*(widen_slot(k, dtype, lanes, s) for s in slots)))
+    return narrow_slot(k, dtype, lanes, compute([widen_slot(k, dtype, lanes, s) for s in slots]))
 
 
 # ---------------------------------------------------------------------------------------------- binary
@@ -189,7 +189,8 @@ INTEGER_BINARY: dict[type[arith.BinaryOp], IntegerBinary] = {
     arith.MaxUIOp: _integer_intrinsic("umax"),
 }
 
-# An instruction, or the name of an intrinsic after "@", or of a library function after "!".
+# An instruction, or the name of an intrinsic after "@", or of a library function after "!", or after "?" the comparison
+# that chooses lhs (LLVM's own minnum may become a call of C's fminf).
 FLOAT_BINARY: dict[type[arith.BinaryOp], str] = {
     arith.AddFOp: "fadd",
     arith.SubFOp: "fsub",
@@ -198,8 +199,8 @@ FLOAT_BINARY: dict[type[arith.BinaryOp], str] = {
     arith.RemFOp: "!fmod",
     arith.MinimumFOp: "@minimum",
     arith.MaximumFOp: "@maximum",
-    arith.MinNumFOp: "@minnum",
-    arith.MaxNumFOp: "@maxnum",
+    arith.MinNumFOp: "?olt",
+    arith.MaxNumFOp: "?ogt",
 }
 
 
@@ -207,6 +208,10 @@ def _float_binary(k: Kernel, how: str, flags: str, dtype: DType, lanes: int | No
     t = vector_of(lanes, register_element(dtype))
     if how[0] == "@":
         return k.intrinsic(how[1:], lanes_suffix(t), t, [(t, a), (t, b)], flags)
+    if how[0] == "?":
+        mask = vector_of(lanes, "i1")
+        chosen = k.emit(f"select {mask} {k.emit(f'fcmp {how[1:]} {t} {a}, {b}')}, {t} {a}, {t} {b}")
+        return k.emit(f"select {mask} {k.emit(f'fcmp uno {t} {b}, {b}')}, {t} {a}, {t} {chosen}")
     if how[0] == "!":
         return k.call(math_function(how[1:], dtype.bits, lanes or 0, k.target), a, b)
     return k.emit(f"{how} {flags}{t} {a}, {b}")
@@ -224,7 +229,7 @@ def binary_slot(k: Kernel, op: Op, kind: type[arith.BinaryOp], type: Type, a: st
         raise unsupported(op, f"{kind.NAME} on {dtype}; complex arithmetic is expanded to its parts")
     flags = k.fast_math(op)
     if is_small_float(dtype):
-        return in_f32(k, type, lambda x, y: _float_binary(k, how, flags, F32, lanes, x, y), a, b)
+        return in_f32(k, type, lambda s: _float_binary(k, how, flags, F32, lanes, *s), a, b)
     return _float_binary(k, how, flags, dtype, lanes, a, b)
 
 
@@ -245,7 +250,7 @@ def _translate_negf(k: Kernel, op: arith.NegFOp) -> None:
         k.set(op.results[0], [k.emit(f"xor {t} {s}, {sign}") for s in k.slots(op.operand)])
     elif is_small_float(dtype):
         wide = vector_of(lane_count(type), "float")
-        k.set(op.results[0], [in_f32(k, type, lambda x: k.emit(f"fneg {wide} {x}"), s) for s in k.slots(op.operand)])
+        k.set(op.results[0], [in_f32(k, type, lambda x: k.emit(f"fneg {wide} {x[0]}"), s) for s in k.slots(op.operand)])
     else:
         k.set(op.results[0], [k.emit(f"fneg {k.fast_math(op)}{t} {s}") for s in k.slots(op.operand)])
 
@@ -281,15 +286,20 @@ def _translate_select(k: Kernel, op: arith.SelectOp) -> None:
     k.set(op.results[0], [k.emit(f"select {condition_type} {c}, {t} {a}, {t} {b}") for c, a, b in triples])
 
 
-def _integer_cast(k: Kernel, op: arith.CastOp, extend: str) -> None:
-    source, result = op.operand.type, op.result_type
-    a, b = slot_type(source), slot_type(result)
-    slots = k.slots(op.operand)
-    if a == b:
-        k.set(op.results[0], slots)
-        return
-    narrower = element_type(result).bits < element_type(source).bits
-    k.set(op.results[0], [_cast(k, "trunc" if narrower else extend, a, b, s) for s in slots])
+def _integer_cast(extend: str) -> Translator[arith.CastOp]:
+    """To another width: `extend` where the result is wider."""
+
+    def translate(k: Kernel, op: arith.CastOp) -> None:
+        source, result = op.operand.type, op.result_type
+        a, b = slot_type(source), slot_type(result)
+        slots = k.slots(op.operand)
+        if a == b:
+            k.set(op.results[0], slots)
+            return
+        narrower = element_type(result).bits < element_type(source).bits
+        k.set(op.results[0], [_cast(k, "trunc" if narrower else extend, a, b, s) for s in slots])
+
+    return translate
 
 
 def _cast(k: Kernel, kind: str, a: str, b: str, slot: str) -> str:
@@ -360,11 +370,11 @@ TRANSLATORS = {
     arith.CmpIOp: _translate_cmpi,
     arith.CmpFOp: _translate_cmpf,
     arith.SelectOp: _translate_select,
-    arith.ExtSIOp: lambda k, op: _integer_cast(k, op, "sext"),
-    arith.ExtUIOp: lambda k, op: _integer_cast(k, op, "zext"),
-    arith.TruncIOp: lambda k, op: _integer_cast(k, op, "sext"),
-    arith.IndexCastOp: lambda k, op: _integer_cast(k, op, "sext"),
-    arith.IndexCastUIOp: lambda k, op: _integer_cast(k, op, "zext"),
+    arith.ExtSIOp: _integer_cast("sext"),
+    arith.ExtUIOp: _integer_cast("zext"),
+    arith.TruncIOp: _integer_cast("trunc"),
+    arith.IndexCastOp: _integer_cast("sext"),
+    arith.IndexCastUIOp: _integer_cast("zext"),
     arith.ExtFOp: _translate_float_cast,
     arith.TruncFOp: _translate_float_cast,
     arith.SIToFPOp: _integer_to_float("sitofp"),

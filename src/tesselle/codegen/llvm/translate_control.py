@@ -151,4 +151,3 @@ TRANSLATORS = {
     WhileOp: translate_while,
 }
 """By operation class."""
-

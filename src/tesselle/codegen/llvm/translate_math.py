@@ -61,7 +61,7 @@ def _call(k: Kernel, op: Op, name: str, type: Type, *slots: str) -> str:
     if not dtype.is_float:
         raise unsupported(op, f"{op.name} on {dtype}; complex functions are expanded to their parts")
     if is_small_float(dtype):
-        return in_f32(k, type, lambda *wide: k.call(math_function(name, 32, lanes, k.target), *wide), *slots)
+        return in_f32(k, type, lambda wide: k.call(math_function(name, 32, lanes, k.target), *wide), *slots)
     return k.call(math_function(name, dtype.bits, lanes, k.target), *slots)
 
 
@@ -72,7 +72,10 @@ def _translate_unary(k: Kernel, op: UnaryOp) -> None:
 
 def _translate_binary(k: Kernel, op: BinaryOp) -> None:
     name, operand = BINARY_FUNCTIONS[type(op)], op.lhs.type
-    k.set(op.results[0], [_call(k, op, name, operand, a, b) for a, b in zip(k.slots(op.lhs), k.slots(op.rhs), strict=True)])
+    k.set(
+        op.results[0],
+        [_call(k, op, name, operand, a, b) for a, b in zip(k.slots(op.lhs), k.slots(op.rhs), strict=True)],
+    )
 
 
 def _float_intrinsic(name: str) -> Translator[Op]:
@@ -88,7 +91,10 @@ def _float_intrinsic(name: str) -> Translator[Op]:
         wide = vector_of(lane_count(type), "float")
         small = is_small_float(element_type(type))
         rows = zip(*(k.slots(v) for v in op.operands), strict=True)
-        k.set(op.results[0], [in_f32(k, type, lambda *s: call(wide, *s), *row) if small else call(t, *row) for row in rows])
+        k.set(
+            op.results[0],
+            [in_f32(k, type, lambda s: call(wide, *s), *row) if small else call(t, *row) for row in rows],
+        )
 
     return translate
 
@@ -102,7 +108,7 @@ def fma_slot(k: Kernel, op: Op, type: Type, a: str, b: str, c: str) -> str:
         t = slot_type(type)
         return k.emit(f"add {t} {k.emit(f'mul {t} {a}, {b}')}, {c}")
     if is_small_float(dtype):
-        return in_f32(k, type, lambda *s: _fma(k, vector_of(lanes, "float"), *s), a, b, c)
+        return in_f32(k, type, lambda s: _fma(k, vector_of(lanes, "float"), *s), a, b, c)
     return _fma(k, vector_of(lanes, register_element(dtype)), a, b, c)
 
 
@@ -165,4 +171,3 @@ TRANSLATORS = {
     math.IsFiniteOp: _translate_isfinite,
 }
 """By operation class."""
-

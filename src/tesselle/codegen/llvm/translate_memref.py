@@ -1,11 +1,11 @@
-"""memref: views are (base pointer, offset, sizes, strides) known to the translator; nothing of them exists at run time."""
+"""memref: a view is (base pointer, offset, sizes, strides) in the translator; nothing of it exists at run time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tesselle.codegen.llvm.kernel import SCRATCH_ALIGNMENT, Kernel, Root, element_size, unsupported
-from tesselle.codegen.llvm.layout import Index, View, memory_element, register_element
+from tesselle.codegen.llvm.layout import Index, View, memory_element, register_element, vector_of
 from tesselle.dialects.core import memref
 from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import Mixed
@@ -43,11 +43,10 @@ def load_element(k: Kernel, view: View, pointer: str, dtype: DType) -> str:
 def to_memory(k: Kernel, slot: str, lanes: int | None, dtype: DType) -> tuple[str, str]:
     """(LLVM type, name) of a slot in its memory form: sub-byte integers are extended to bytes."""
     register, memory = register_element(dtype), memory_element(dtype)
-    wrap = (lambda e: e) if lanes is None else (lambda e: f"<{lanes} x {e}>")
     if register != memory:
         extend = "sext" if dtype.is_signed else "zext"
-        slot = k.emit(f"{extend} {wrap(register)} {slot} to {wrap(memory)}")
-    return wrap(memory), slot
+        slot = k.emit(f"{extend} {vector_of(lanes, register)} {slot} to {vector_of(lanes, memory)}")
+    return vector_of(lanes, memory), slot
 
 
 def store_element(k: Kernel, view: View, pointer: str, slot: str, dtype: DType) -> None:

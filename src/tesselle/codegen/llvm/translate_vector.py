@@ -148,8 +148,8 @@ def translate_masked_load(k: Kernel, op: vector.MaskedLoadOp) -> None:
         _, passed = to_memory(k, otherwise, lanes, dtype)
         k.module.declarations.add(f"declare {memory} @llvm.masked.load.{suffix}(ptr, <{lanes} x i1>, {memory})")
         loaded = k.emit(
-            f"call {memory} @llvm.masked.load.{suffix}(ptr align {align} {pointer}, <{lanes} x i1> {mask}, {memory} {passed})"
-            f"{k.access_metadata(view)}"
+            f"call {memory} @llvm.masked.load.{suffix}(ptr align {align} {pointer},"
+            f" <{lanes} x i1> {mask}, {memory} {passed}){k.access_metadata(view)}"
         )
         results.append(_from_memory(k, loaded, lanes, dtype))
     k.set(op.results[0], results)
@@ -191,7 +191,9 @@ def translate_gather(k: Kernel, op: vector.GatherOp) -> None:
             _, passed = to_memory(k, k.slots(op.pass_through)[part * rows + row], lanes, dtype)
             suffix = f"{lanes_suffix(memory)}.v{lanes}p0"
             pointer_type = f"<{lanes} x ptr>"
-            k.module.declarations.add(f"declare {memory} @llvm.masked.gather.{suffix}({pointer_type}, <{lanes} x i1>, {memory})")
+            k.module.declarations.add(
+                f"declare {memory} @llvm.masked.gather.{suffix}({pointer_type}, <{lanes} x i1>, {memory})"
+            )
             loaded = k.emit(
                 f"call {memory} @llvm.masked.gather.{suffix}({pointer_type} align {element_size(dtype)} {pointers},"
                 f" <{lanes} x i1> {mask}, {memory} {passed}){k.access_metadata(view)}"
@@ -346,7 +348,9 @@ def translate_insert(k: Kernel, op: vector.InsertOp) -> None:
             value, at = next(values), part * rows + row
             if lane or not type.shape:
                 element = register_element(type.dtype)
-                value = k.emit(f"insertelement {slot_type(type)} {slots[at]}, {element} {value}, i64 {lane[0] if lane else 0}")
+                value = k.emit(
+                    f"insertelement {slot_type(type)} {slots[at]}, {element} {value}, i64 {lane[0] if lane else 0}"
+                )
             slots[at] = value
     k.set(op.results[0], slots)
 
@@ -356,7 +360,10 @@ def translate_shuffle(k: Kernel, op: vector.ShuffleOp) -> None:
     a, b = vector_type(op.a), vector_type(op.b)
     if len(a.shape) != 1 or len(b.shape) != 1:
         raise unsupported(op, "shuffles of vectors of rank other than 1; extract the rows")
-    k.set(op.results[0], [_shuffle_pair(k, a, b, x, y, op.lanes) for x, y in zip(k.slots(op.a), k.slots(op.b), strict=True)])
+    k.set(
+        op.results[0],
+        [_shuffle_pair(k, a, b, x, y, op.lanes) for x, y in zip(k.slots(op.a), k.slots(op.b), strict=True)],
+    )
 
 
 def _shuffle_pair(k: Kernel, a: VectorType, b: VectorType, x: str, y: str, lanes: Sequence[int]) -> str:

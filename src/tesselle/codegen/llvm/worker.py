@@ -1,10 +1,11 @@
 """The program that runs in a worker process: LLVM IR text comes in on a pipe, an object file goes out.
 
-LLVM aborts the process on a failed assertion, so it never runs in the user's own. This file imports nothing of Tesselle: the
-worker starts in a few dozen milliseconds, whatever the package's `__init__` does.
+LLVM aborts the process on a failed assertion, so it never runs in the user's own. This file imports nothing of
+Tesselle: the worker starts in a few dozen milliseconds, whatever the package's `__init__` does.
 
-Protocol, both ways: a frame is `<II`, the sizes of a JSON header and of a body, followed by both. Request header: `triple`, `cpu`,
-`features`, `opt_level`, `output` ("object" or "assembly" or "ir"); body: the IR. Reply header: `ok`, and `error` when not ok; body: the output.
+Protocol, both ways: a frame is `<II`, the sizes of a JSON header and of a body, followed by both. Request header:
+`triple`, `cpu`, `features`, `opt_level`, `output` ("object" or "assembly" or "ir"); body: the IR. Reply header: `ok`,
+and `error` when not ok; body: the output.
 
     python worker.py LLVMLITE_PARENT_DIRECTORY             serve requests from standard input until it ends
     python worker.py LLVMLITE_PARENT_DIRECTORY FILE        reproduce one failed request that was saved to FILE
@@ -65,7 +66,7 @@ def compile_ir(llvm: Any, header: dict[str, Any], ir: bytes) -> bytes:
 
 def load_llvm(llvmlite_parent: str) -> Any:
     sys.path.append(llvmlite_parent)
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # type: ignore[import-untyped] # it ships no types
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

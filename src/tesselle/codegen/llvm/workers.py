@@ -1,13 +1,14 @@
 """LLVM IR text -> object files, in worker processes, with a cache on disk.
 
-LLVM's assertions abort the process it runs in, and LLVM holds no lock that Python would wait for: a pool of child processes
-(`worker.py`) gives safety and parallelism at once. Each worker is driven by one thread of the parent, one job at a time, so
-a worker that dies takes exactly one job with it.
+LLVM's assertions abort the process it runs in, and LLVM holds no lock that Python would wait for: a pool of child
+processes (`worker.py`) gives safety and parallelism at once. Each worker is driven by one thread of the parent, one job
+at a time, so a worker that dies takes exactly one job with it.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -66,8 +67,10 @@ class CompileJob:
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How jobs are run. `cache`: None to compile everything anew. `failure_directory`: where the input of a failed job is kept
-    (None: the system's directory of temporary files). `timeout_s`: after that the worker is stopped and the job has failed."""
+    """How jobs are run. `cache`: None to compile everything anew. `failure_directory`: where the input of a failed job
+    is kept (None: the system's directory of temporary files). `timeout_s`: after that the worker is stopped and the job
+    has failed.
+    """
 
     worker_count: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     cache: ObjectCache | None = None
@@ -107,7 +110,8 @@ class _Worker:
     def __init__(self) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
-            # -I and -S: a worker must not depend on the user's environment, and starts twice as fast without site packages.
+            # -I and -S: a worker must not depend on the user's environment, and starts twice as fast without site
+            # packages.
             [sys.executable, "-I", "-S", worker.__file__, _llvmlite_parent()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -147,10 +151,8 @@ class _Worker:
 
     def close(self) -> None:
         if self._process.stdin is not None:
-            try:
+            with contextlib.suppress(OSError):  # the process may be gone already
                 self._process.stdin.close()
-            except OSError:
-                pass  # the process is gone already
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process.kill()
@@ -167,7 +169,7 @@ class _Ticket:
 
 
 class CompilerPool:
-    """Worker processes that live until `close()`; started when there are jobs for them. Safe to use from many threads."""
+    """Worker processes that live until `close()`; started when there are jobs. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._tickets: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
@@ -180,8 +182,8 @@ class CompilerPool:
     ) -> list[bytes]:
         """The outputs of `jobs`, in their order. All jobs run even when some fail.
 
-        Errors: one TesselleError with a diagnostic for each failed job, naming the job, LLVM's message, and a command that
-        reproduces it.
+        Errors: one TesselleError with a diagnostic for each failed job, naming the job, LLVM's message, and a command
+        that reproduces it.
         """
         options = options or WorkerOptions()
         done: queue.SimpleQueue[tuple[int, bytes | TesselleError]] = queue.SimpleQueue()

@@ -10,6 +10,7 @@ from tesselle.ir.attributes import SymbolRef
 from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, TERMINATOR, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, result_types_def, variadic_def
 from tesselle.ir.types import TensorType, Type
+from tesselle.support.dtypes import INDEX
 
 
 class Access(enum.Enum):
@@ -47,18 +48,26 @@ class ExecutableExportOp(Op):
 
     The region is empty until code generation has chosen tile sizes; then it ends in flow.return of three index values.
     `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
+    `summary` says in words what the entry computes; `flops` and `bytes` are those of one run, None when dynamic.
     """
 
     sym_name: str = attr_def()
     function: SymbolRef = attr_def()
     dim_bindings: tuple[tuple[int | None, ...], ...] = attr_def()
+    summary: str = attr_def(default="")
+    flops: int | None = attr_def(default=None)
+    bytes: int | None = attr_def(default=None)
     workgroup_count: Region = region_def(default=None)
 
 
-@op("flow.dispatch.region")
+@op("flow.dispatch.region", PURE)
 class DispatchRegionOp(Op):
-    """A group of operations that becomes one dispatch; uses values from outside until it is outlined."""
+    """A group of operations that becomes one dispatch; uses values from outside until it is outlined.
 
+    `result_dims` are the dynamic dimensions of the results, in order, known outside.
+    """
+
+    result_dims: Sequence[Value] = variadic_def()
     result_types_: Sequence[Type] = result_types_def()
     body: Region = region_def()
 
@@ -106,3 +115,45 @@ class TensorReshapeOp(Op):
     source: Value = operand_def()
     result_dims: Sequence[Value] = variadic_def()
     result_type: TensorType = result_type_def()
+
+
+@op("flow.tensor.slice", PURE)
+class TensorSliceOp(Op):
+    """The elements from `offset` on, in row-major order, as many as the result has; no data moves."""
+
+    source: Value = operand_def()
+    offset: Value = operand_def()
+    result_dims: Sequence[Value] = variadic_def()
+    result_type: TensorType = result_type_def()
+
+    def check(self) -> None:
+        self.require(self.offset.type == INDEX, "offset", f"offset is of type index, found {self.offset.type}")
+
+
+@op("flow.tensor.update", PURE)
+class TensorUpdateOp(Op):
+    """`target` with the elements from `offset` on, in row-major order, replaced by those of `source`."""
+
+    source: Value = operand_def()
+    target: Value = operand_def()
+    offset: Value = operand_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [self.target.type]
+
+
+@op("flow.tensor.splat", PURE)
+class TensorSplatOp(Op):
+    """Every element is the scalar `value`; `result_dims` are the dynamic dimensions."""
+
+    value: Value = operand_def()
+    result_dims: Sequence[Value] = variadic_def()
+    result_type: TensorType = result_type_def()
+
+
+@op("flow.assert")
+class AssertOp(Op):
+    """Fail the call with `message` unless `condition` holds."""
+
+    condition: Value = operand_def()
+    message: str = attr_def()

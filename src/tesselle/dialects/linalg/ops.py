@@ -13,7 +13,7 @@ from tesselle.dialects.core.tensor import tensor_type
 from tesselle.ir.affine import AffineDim, AffineExpr, AffineMap, dim
 from tesselle.ir.core import PURE, TERMINATOR, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, variadic_def
-from tesselle.ir.types import TensorType, Type
+from tesselle.ir.types import ShapedType, TensorType, Type
 from tesselle.support.dtypes import INDEX
 
 
@@ -30,6 +30,8 @@ class GenericOp(Op):
     projections of parallel dimensions. Loop bounds follow from the operands' shapes (see `loop_ranges`). The body gets one scalar per input
     and output and ends in linalg.yield with one scalar per output; linalg.index reads a loop counter; tensor.extract
     reads captured tensors at computed places (a gather).
+
+    After bufferization operands are memrefs: outputs are written in place and there are no results.
     """
 
     inputs: Sequence[Value] = variadic_def()
@@ -39,7 +41,7 @@ class GenericOp(Op):
     body: Region = region_def()
 
     def infer(self) -> Sequence[Type]:
-        return [v.type for v in self.outputs]
+        return [v.type for v in self.outputs if isinstance(v.type, TensorType)]
 
     def check(self) -> None:
         count = len(self.inputs) + len(self.outputs)
@@ -47,16 +49,16 @@ class GenericOp(Op):
         loops = len(self.iterator_types)
         for i, (m, v) in enumerate(zip(self.indexing_maps, self.operands, strict=True)):
             self.require(m.dim_count == loops, "maps", f"map {i} has {m.dim_count} dimensions for {loops} loops")
-            rank = v.type.rank if isinstance(v.type, TensorType) else 0
+            rank = v.type.rank if isinstance(v.type, ShapedType) else 0
             self.require(len(m.results) == rank, "maps", f"map {i} has {len(m.results)} results for rank {rank}")
         args = self.body.block.args
         self.require(len(args) == count, "body", f"the body takes {len(args)} arguments for {count} operands")
         for i, (a, v) in enumerate(zip(args, self.operands, strict=True)):
-            element = v.type.dtype if isinstance(v.type, TensorType) else v.type
+            element = v.type.dtype if isinstance(v.type, ShapedType) else v.type
             self.require(a.type == element, "body", f"body argument {i} has type {a.type}, expected {element}")
         yielded = self.body.block.terminator.operands
         self.require(
-            [v.type for v in yielded] == [tensor_type(o).dtype for o in self.outputs],
+            [v.type for v in yielded] == [o.type.dtype for o in self.outputs if isinstance(o.type, ShapedType)],
             "body",
             "the yielded types are not the element types of the outputs",
         )

@@ -274,8 +274,8 @@ class Parser(LocationParser):
             self.fail(f"{key} is defined twice", place)
         self._values[key] = value
         self._scope.append(key)
-        if not key[1].isdigit() and "#" not in key:
-            value.name_hint = key[1:]
+        if not key[1].isdigit() and "#" not in key and not (key.startswith("%arg") and key[4:].isdigit()):
+            value.name_hint = key[1:]  # numbers are given anew when the value is printed
         if self._forward:
             used = self._forward.pop(key, None)
             if used is not None:

@@ -94,7 +94,9 @@ def flat_image(ir: str, *kernels: Kernel) -> bytes:
         "<4sHHIIQQQI20x",
         b"TSLX",
         1,
-        elf["e_machine"] if isinstance(elf["e_machine"], int) else {"EM_X86_64": 62, "EM_AARCH64": 183}[elf["e_machine"]],
+        elf["e_machine"]
+        if isinstance(elf["e_machine"], int)
+        else {"EM_X86_64": 62, "EM_AARCH64": 183}[elf["e_machine"]],
         len(kernels),
         0,
         code_offset + len(code),

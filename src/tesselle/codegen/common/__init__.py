@@ -1,0 +1,1 @@
+"""Code generation that every target shares: tile, fuse, bufferize, vectorize. See `lowering.py`."""

@@ -1,0 +1,189 @@
+"""The strategy for matrix products: linalg.contract of floats in any layout, with an elementwise epilogue.
+
+How the steps map: *tile* chooses registers, cache blocks and workgroups and writes them on the operation (`tiling`); *vectorize*
+replaces the whole function by the tiled kernel (contraction_kernel). Fusion and bufferization have no step of their own: the
+epilogue is emitted on the accumulators, and operands are read where they lie, through strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.contraction_kernel import ContractionKernel, grid
+from tesselle.codegen.common.contraction_layout import Extent, Operand
+from tesselle.codegen.common.contraction_problem import (
+    ACCUMULATORS,
+    PackedRhs,
+    Problem,
+    Root,
+    Sources,
+    binding_of,
+    problem_of,
+)
+from tesselle.codegen.common.contraction_tiling import Tiling, choose_tiling
+from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
+from tesselle.dialects.core import arith, memref, tensor
+from tesselle.dialects.core.func import ReturnOp
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.linalg.ops import ContractOp
+from tesselle.ir.affine import AffineMap
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Op, Value
+from tesselle.support.dtypes import INDEX, DType
+
+
+@dataclass
+class ContractionPlan:
+    """A dispatch that is compiled as `problem`."""
+
+    kernel: KernelFunction
+    problem: Problem
+    target: TargetShape
+    tiling: Tiling
+
+    def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
+        own = list(self.kernel.push_constants)
+
+        def evaluate(extent: Extent) -> ix.Size:
+            return Extent(extent.coefficient, tuple(push_constants[own.index(f)] for f in extent.factors)).value(b)
+
+        return grid(b, self.problem, self.tiling, evaluate)
+
+    def phases(self) -> Sequence[Phase]:
+        return [("tile", self._tile), ("vectorize", self._vectorize)]
+
+    def _tile(self) -> None:
+        t = self.tiling
+        text = (
+            f"{t.mode.name.lower()} registers={t.rows}x{t.vectors}x{t.lanes} workgroup={t.row_tile}x{t.column_tile}"
+            f" depth={t.depth}{' pack_lhs' if t.pack_lhs else ''}"
+        )
+        self.problem.root.op.attributes["tiling"] = text
+
+    def _vectorize(self) -> None:
+        with lowering(self.kernel, self.problem) as (entry, b):
+            ContractionKernel(self.kernel, self.problem, self.tiling, entry).emit(b)
+
+
+class lowering:
+    """Replace the operations of a bound function by what is built inside of a `with`.
+
+    Yields a builder for what is made once, at the entry, and one for the kernel's body behind it.
+    """
+
+    def __init__(self, kernel: KernelFunction, problem: Problem) -> None:
+        self.kernel, self.problem = kernel, problem
+
+    def __enter__(self) -> tuple[Builder, Builder]:
+        block = self.kernel.function.entry
+        keep = set(self.problem.scalars)
+        end = block.terminator
+        assert isinstance(end, ReturnOp)
+        self.old = [op for op in block if op is not end and op not in keep]
+        for op in self.problem.scalars:
+            if isinstance(op, tensor.ExtractOp):
+                buffer = binding_of(op.operand)
+                assert buffer is not None
+                op.replace_with(Builder.before_op(op).insert(memref.LoadOp(buffer, op.indices)).result)
+        # Everything that is made once stands in front of this operation.
+        self.border = Builder.before_op(end).insert(arith.ConstantOp(0, INDEX))
+        return Builder.before_op(self.border), Builder.before_op(end)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self.border.erase()
+            for op in reversed(self.old):
+                op.erase()
+
+
+@dataclass(frozen=True)
+class ContractionStrategy:
+    """linalg.contract on f64, f32, f16 and bf16 (sums of the latter two are kept in f32)."""
+
+    name: str = "contraction"
+
+    def match(self, kernel: KernelFunction, target: TargetShape) -> Plan | None:
+        roots = [op for op in kernel.function.entry if isinstance(op, ContractOp)]
+        if len(roots) != 1:
+            return None
+        root = contract_root(kernel, roots[0])
+        return None if root is None else plan_of(kernel, root, roots[0].output, target)
+
+
+def plan_of(kernel: KernelFunction, root: Root, init: Value, target: TargetShape) -> Plan | None:
+    """The plan for a root, when everything around it fits."""
+    problem = problem_of(kernel, root, init)
+    if problem is None:
+        return None
+    problem = oriented(problem)
+    return ContractionPlan(kernel, problem, target, choose_tiling(problem, target))
+
+
+def oriented(problem: Problem) -> Problem:
+    """The problem with the contiguous dimension of its first result among the columns, loops in the order of that result."""
+    root, order = problem.root, list(problem.results[0].target.strides)
+    target = problem.results[0].target
+    moving = [d for d in order if root.sizes[d].known != 1]
+
+    def sort(loops: Sequence[int]) -> tuple[int, ...]:
+        return tuple(sorted(loops, key=order.index))
+
+    root = replace(root, batch=sort(root.batch), m=sort(root.m))
+    if not isinstance(root.rhs, PackedRhs):
+        root = replace(root, n=sort(root.n))
+        contiguous = [d for d in moving if target.stride(d).known == 1]
+        if contiguous and contiguous[-1] in root.m:
+            assert isinstance(root.rhs, Operand)
+            root = replace(root, m=root.n, n=root.m, lhs=root.rhs, rhs=root.lhs)
+        order_k = list(root.lhs.strides)
+        root = replace(root, k=tuple(sorted(root.k, key=order_k.index)))
+    return replace(problem, root=root)
+
+
+def float_types(op: Op, *values: Value) -> DType | None:
+    """The root's element type, when sums of products of these operands are kept in a float type that holds all their values."""
+    dtype = tensor_type(op.result).dtype
+    accumulator = ACCUMULATORS.get(dtype)
+    for v in values:
+        t = tensor_type(v).dtype
+        if accumulator is None or ACCUMULATORS.get(t) is None or t.bits > accumulator.bits:
+            return None
+    return dtype
+
+
+def sizes_of_loops(
+    sources: Sources, operands: Sequence[tuple[Value, AffineMap]]
+) -> dict[int, Extent] | None:
+    """The size of every loop that walks a whole dimension of an operand; None when an operand is no binding."""
+    sizes: dict[int, Extent] = {}
+    for value, map in operands:
+        buffer = binding_of(value)
+        if buffer is None:
+            return None
+        shape, _ = sources.dense(buffer)
+        for d, size in zip(map.projected_dims() or (), shape, strict=True):
+            have = sizes.get(d)
+            if have is None or have.known is None:
+                sizes[d] = size if have is None or size.known is not None else have
+    return sizes
+
+
+def contract_root(kernel: KernelFunction, op: ContractOp) -> Root | None:
+    """The contraction in normal form; None for element types or operands that this strategy does not take."""
+    sources = Sources(kernel)
+    dtype = float_types(op, op.lhs, op.rhs)
+    roles = [op.dims_of(r) for r in ("batch", "m", "n", "k")]
+    loops = op.indexing_maps[0].dim_count
+    if dtype is None or sum(map(len, roles)) != loops:
+        return None
+    lhs, rhs = (sources.operand(v, m) for v, m in zip((op.lhs, op.rhs), op.indexing_maps[:2], strict=True))
+    sizes = sizes_of_loops(sources, list(zip((op.lhs, op.rhs), op.indexing_maps[:2], strict=True)))
+    out_loops = op.indexing_maps[2].projected_dims()
+    if lhs is None or rhs is None or sizes is None or out_loops is None:
+        return None
+    batch, m, n, k = roles
+    return Root(op, sizes, batch, m, n, k, lhs, rhs, out_loops, dtype)
+
+

@@ -1,0 +1,262 @@
+"""What a contraction kernel computes, free of the form in which the program said it.
+
+    root[batch, m, n] = init + sum over k of lhs[batch, m, k] * rhs[batch, k, n];  results = epilogue(root)
+
+Each of batch, m, n, k is a list of loops; operands are strides along loops (see contraction_layout). Matrix products with any
+layout, their packed forms, and convolutions (whose input's strides along window loops are dilations) all become a `Problem`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tesselle.codegen.common.contraction_layout import Extent, Operand, Segments, product_of
+from tesselle.codegen.common.strategy import KernelFunction
+from tesselle.dialects.core import arith, bufferization, tensor
+from tesselle.dialects.core.func import ReturnOp
+from tesselle.dialects.core.memref import memref_type
+from tesselle.dialects.linalg.ops import FillOp, GenericOp, IndexOp
+from tesselle.dialects.linalg.ops import YieldOp as LinalgYieldOp
+from tesselle.ir.affine import AffineMap
+from tesselle.ir.attributes import DenseElements
+from tesselle.ir.core import ELEMENTWISE, Op, Value
+from tesselle.ir.types import DType, TensorType
+from tesselle.support.dtypes import BF16, F16, F32, F64
+
+ACCUMULATORS: Mapping[DType, DType] = {F32: F32, F64: F64, F16: F32, BF16: F32}
+"""The type in which sums are kept, by the type of the root's elements."""
+
+
+@dataclass(frozen=True)
+class PackedRhs:
+    """A right-hand side in panels: [batch…, ceil(N / panel), K, panel], columns behind N are zero. `operand` has the batch strides."""
+
+    operand: Operand
+    panel: int
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A tensor all of whose elements are one value, or one number."""
+
+    value: Value | int | float | bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One elementwise linalg.generic of the epilogue.
+
+    `inputs`: for each input and output operand where its element comes from: memory, a scalar, an earlier tensor of the kernel,
+    or nothing (its body argument has no uses). `loops`: the root's loop for each loop of the generic.
+    """
+
+    op: GenericOp
+    inputs: tuple[Operand | Scalar | Value | None, ...]
+    loops: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A tensor of the kernel (the root or the result of a stage) and the memory that it is written to."""
+
+    value: Value
+    target: Operand
+
+
+@dataclass(frozen=True)
+class Root:
+    """The contraction itself. `out_loops`: for each dimension of the result the loop that walks it."""
+
+    op: Op
+    sizes: Mapping[int, Extent]
+    batch: tuple[int, ...]
+    m: tuple[int, ...]
+    n: tuple[int, ...]
+    k: tuple[int, ...]
+    lhs: Operand
+    rhs: Operand | PackedRhs
+    out_loops: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def accumulator(self) -> DType:
+        return ACCUMULATORS[self.dtype]
+
+    def size(self, loops: Sequence[int]) -> Extent:
+        return product_of([self.sizes[d] for d in loops])
+
+    def along(self, loops: Sequence[int], operand: Operand) -> Segments:
+        return Segments.along(loops, self.sizes, operand)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A dispatch that is a contraction. `init`: where the sums start (None: at zero)."""
+
+    root: Root
+    init: Operand | Scalar | None
+    stages: tuple[Stage, ...]
+    results: tuple[Result, ...]
+    scalars: tuple[Op, ...] = ()
+    """Scalar operations outside of bodies that must be kept; tensor.extract among them reads memory."""
+
+    @property
+    def stage_weight(self) -> int:
+        """A rough number of instructions for one vector of the epilogue."""
+        heavy = sum(20 for s in self.stages for op in s.op.body.block if op.name.startswith("math."))
+        return heavy + sum(1 for s in self.stages for _ in s.op.body.block)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the tensors of a bound dispatch function are made of."""
+
+    kernel: KernelFunction
+
+    def dense(self, buffer: Value) -> tuple[list[Extent], list[Extent]]:
+        """Sizes and row-major strides of a binding."""
+        sizes = [Extent.of(self.kernel.binding_dim(buffer, d)) for d in range(memref_type(buffer).rank)]
+        return sizes, [product_of(sizes[d + 1 :]) for d in range(len(sizes))]
+
+    def operand(self, value: Value, map: AffineMap) -> Operand | None:
+        """A tensor that is read from a binding through `map`; None when it is no such tensor, or the map is not linear."""
+        buffer = binding_of(value)
+        return None if buffer is None else self.memory(buffer, map)
+
+    def memory(self, buffer: Value, map: AffineMap) -> Operand | None:
+        _, strides = self.dense(buffer)
+        found: dict[int, Extent] = {}
+        offset = 0
+        for e, stride in zip(map.results, strides, strict=True):
+            linear = e.linear_coefficients(map.dim_count)
+            if linear is None:
+                return None
+            coefficients, constant = linear
+            if constant and stride.known is None:
+                return None
+            offset += constant * (stride.known or 0)
+            for d, c in enumerate(coefficients):
+                if c:
+                    term = Extent(c) * stride
+                    have = found.get(d)
+                    if have is None:
+                        found[d] = term
+                    elif have.factors == term.factors:
+                        found[d] = Extent(have.coefficient + term.coefficient, have.factors)
+                    else:
+                        return None
+        return Operand(buffer, memref_type(buffer).dtype, found, offset)
+
+    def uniform(self, value: Value) -> Scalar | None:
+        """The scalar that all elements of `value` are, when a fill or splat made it."""
+        op = value.defining_op
+        if isinstance(op, FillOp | tensor.SplatOp):
+            return Scalar(op.value)
+        if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseElements) and op.value.is_splat:
+            return Scalar(op.value.splat_value.item())
+        return None
+
+
+def binding_of(value: Value) -> Value | None:
+    """The binding that a tensor is read from."""
+    op = value.defining_op
+    while isinstance(op, tensor.CastOp):
+        op = op.operand.defining_op
+    return op.buffer if isinstance(op, bufferization.ToTensorOp) else None
+
+
+def elementwise_body(op: GenericOp) -> bool:
+    """Whether the body consists of operations that work on vectors, and reads no memory by itself."""
+    return all(ELEMENTWISE in o.TRAITS or isinstance(o, arith.ConstantOp | IndexOp | LinalgYieldOp) for o in op.body.block)
+
+
+_TRANSPARENT = (bufferization.ToTensorOp, FillOp, tensor.EmptyOp, tensor.SplatOp, tensor.CastOp, ReturnOp)
+
+
+def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | None:
+    """The problem of a dispatch function whose contraction is `root`; None when something else stands in the function."""
+    sources = Sources(kernel)
+    stages: list[Stage] = []
+    results: list[Result] = []
+    scalars: list[Op] = []
+    places: dict[Value, tuple[int, ...]] = {root.op.result: root.out_loops}
+    for op in kernel.function.entry:
+        if op is root.op or isinstance(op, _TRANSPARENT):
+            continue
+        if isinstance(op, bufferization.MaterializeInDestinationOp):
+            loops = places.get(op.source)
+            if loops is None:
+                return None
+            target = sources.memory(op.dest, AffineMap.select(max(loops, default=0) + 1, loops))
+            if target is None:
+                return None
+            results.append(Result(op.source, target))
+        elif isinstance(op, GenericOp):
+            stage = _stage(sources, op, places)
+            if stage is None:
+                return None
+            stages.append(stage)
+            for m, r in zip(op.output_maps, op.results, strict=True):
+                projected = m.projected_dims()
+                assert projected is not None
+                places[r] = tuple(stage.loops[d] for d in projected)
+        elif _is_scalar(op):
+            scalars.append(op)
+        elif not (len(op.results) == 1 and sources.uniform(op.result)):
+            return None
+    start: Operand | Scalar | None = sources.uniform(init)
+    if start is None and not isinstance(init.defining_op, tensor.EmptyOp):
+        start = sources.operand(init, AffineMap.select(max(root.out_loops, default=0) + 1, root.out_loops))
+        if start is None:
+            return None
+    if isinstance(start, Scalar) and _is_zero(start.value):
+        start = None
+    return Problem(root, start, tuple(stages), tuple(results), tuple(scalars)) if results else None
+
+
+def _is_zero(value: Value | float) -> bool:
+    if not isinstance(value, Value):
+        return value == 0
+    op = value.defining_op
+    return isinstance(op, arith.ConstantOp) and isinstance(op.value, int | float) and op.value == 0
+
+
+def _is_scalar(op: Op) -> bool:
+    if isinstance(op, tensor.ExtractOp):
+        return binding_of(op.operand) is not None
+    known = ELEMENTWISE in op.TRAITS or isinstance(op, arith.ConstantOp)
+    return known and not any(isinstance(t, TensorType) for t in op.result_types)
+
+
+def _stage(sources: Sources, op: GenericOp, places: Mapping[Value, tuple[int, ...]]) -> Stage | None:
+    count = len(op.iterator_types)
+    if not op.is_elementwise or not elementwise_body(op):
+        return None
+    if not all(m.is_permutation for m in op.output_maps):
+        return None
+    anchor = next(((v, m) for v, m in zip(op.inputs, op.input_maps, strict=True) if v in places), None)
+    if anchor is None or not anchor[1].is_permutation:
+        return None
+    loops = [0] * count
+    projected = anchor[1].projected_dims()
+    assert projected is not None
+    for d, loop in zip(projected, places[anchor[0]], strict=True):
+        loops[d] = loop
+    inputs: list[Operand | Scalar | Value | None] = []
+    for v, m, arg in zip(op.operands, op.indexing_maps, op.body.block.args, strict=True):
+        if v in places:
+            dims = m.projected_dims()
+            if dims is None or tuple(loops[d] for d in dims) != places[v]:
+                return None
+            inputs.append(v)
+        elif not arg.uses:
+            inputs.append(None)
+        else:
+            source = sources.uniform(v) or sources.operand(v, m)
+            if source is None:
+                return None
+            if isinstance(source, Operand):
+                source = replace(source, strides={loops[d]: s for d, s in source.strides.items()})
+            inputs.append(source)
+    return Stage(op, tuple(inputs), tuple(loops))

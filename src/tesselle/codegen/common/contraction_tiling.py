@@ -1,0 +1,147 @@
+"""How a contraction is cut: registers, cache blocks, workgroups; and how its right-hand side is read.
+
+Registers hold `rows` x `vectors` accumulators, beside them one vector of the right-hand side per column of accumulators and one
+broadcast element of the left-hand side: 6 x 2 with 16 registers, 14 x 2 with 32, 4 x 2 without fused multiply-add (the
+product needs a register of its own). A panel of the right-hand side (`depth` x `vectors` registers wide) stays in the L1 cache
+while all rows of the workgroup pass by; the panels of the workgroup stay in the L2 cache.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+from tesselle.codegen.common.contraction_layout import Extent, balanced, round_up
+from tesselle.codegen.common.contraction_problem import PackedRhs, Problem
+from tesselle.codegen.common.strategy import TargetShape
+
+_UNKNOWN = 512
+"""What a dynamic size is taken for."""
+_ROW_LIMIT = 192
+_COLUMN_LIMIT = 128
+_PACKED_COLUMN_LIMIT = 512
+_DEPTH = 512
+_WORKGROUP_FLOPS = 1_500_000
+"""Workgroups are not made smaller than this for the sake of parallelism (about 20 microseconds)."""
+_WORKGROUPS = 8
+
+
+class RhsMode(enum.Enum):
+    """How kernels read the right-hand side."""
+
+    PACKED = "panels made at compile time"
+    PACK = "panels made in local memory by each workgroup"
+    DIRECT = "rows in place: contiguous along columns, all rows of the left-hand side in one register block"
+    DOT = "columns in place: contiguous along the reduction, vectors run along it"
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup, multiples of
+    the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local memory first."""
+
+    mode: RhsMode
+    rows: int
+    vectors: int
+    lanes: int
+    row_tile: int
+    column_tile: int
+    depth: int
+    pack_lhs: bool
+
+    @property
+    def width(self) -> int:
+        """Columns of a register block."""
+        return self.vectors * self.lanes
+
+
+def register_block(target: TargetShape, rows: int | None) -> tuple[int, int]:
+    """(rows, vectors) of accumulators for a left-hand side of `rows` rows (None: many)."""
+    most = 4 if not target.has_fma and target.register_count <= 16 else 6 if target.register_count <= 16 else 14
+    if rows is None or rows == 0:
+        return most, 2
+    # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows the
+    # multipliers wait for their own results.
+    best = min(range(1, most + 1), key=lambda r: (math.ceil(rows / r) * (max(r, 4) + 0.6), r))
+    return best, 2
+
+
+def panel_width(target_lanes: int) -> int:
+    """Columns of a panel of a packed right-hand side."""
+    return 2 * target_lanes
+
+
+def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
+    """The cut of `problem` for a processor."""
+    root = problem.root
+    lanes = target.lanes(root.accumulator)
+    rows, columns, depth = (root.size(d) for d in (root.m, root.n, root.k))
+    mr, vectors = register_block(target, rows.known)
+    mode = _mode(problem, target, mr, lanes)
+    accumulators = 2 * mr if mr > 4 else target.register_count - 4
+    if mode is RhsMode.DOT:
+        mr = rows.known or 1
+        vectors = 1
+    elif mode in (RhsMode.DIRECT, RhsMode.PACKED) and rows.known is not None and rows.known <= 4:
+        # Few rows: memory is the limit, so that more columns at once keep more of it in flight.
+        mr = max(1, rows.known)
+        vectors = max(2, accumulators // mr // 2 * 2)
+        needed = math.ceil(columns.known / lanes) if columns.known else vectors
+        vectors = max(2, min(vectors, round_up(max(1, needed), 2)))
+    inner = depth.estimate(_UNKNOWN)
+    kc = round_up(balanced(inner, _DEPTH), 8) if depth.known is not None else _DEPTH
+    if mode in (RhsMode.DIRECT, RhsMode.DOT):
+        kc = max(1, inner)
+    row_tile, column_tile = _workgroup(problem, target, mode, mr, vectors * lanes)
+    lhs = root.along(root.k, root.lhs)
+    pack = mode in (RhsMode.PACK, RhsMode.PACKED) and lhs.inner_stride.known != 1 and bool(lhs.parts)
+    pack = pack and columns.estimate(_UNKNOWN) > 2 * vectors * lanes
+    return Tiling(mode, mr, vectors, lanes, row_tile, column_tile, kc, pack)
+
+
+def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode:
+    root = problem.root
+    if isinstance(root.rhs, PackedRhs):
+        return RhsMode.PACKED
+    rows = root.size(root.m).known
+    columns = root.along(root.n, root.rhs)
+    along_k = root.along(root.k, root.rhs)
+    if rows is not None and rows <= 2 * mr:
+        contiguous = columns.inner_stride.known == 1 and columns.keeps_together(lanes)
+        if rows <= mr and contiguous:
+            return RhsMode.DIRECT
+        lhs = root.along(root.k, root.lhs)
+        straight = len(along_k.parts) == 1 == len(lhs.parts) and lhs.inner_stride.known == 1
+        if rows <= 4 and straight and along_k.inner_stride.known == 1 and root.rhs.dtype is root.accumulator:
+            return RhsMode.DOT
+    return RhsMode.PACK
+
+
+def _workgroup(problem: Problem, target: TargetShape, mode: RhsMode, mr: int, width: int) -> tuple[int, int]:
+    """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all cores."""
+    root = problem.root
+    rows, columns, depth, batch = (_estimate(root.size(d)) for d in (root.m, root.n, root.k, root.batch))
+    limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED else _COLUMN_LIMIT
+    if mode is RhsMode.DIRECT or mode is RhsMode.DOT:
+        limit = columns
+    row_tile = round_up(balanced(rows, max(mr, _ROW_LIMIT // mr * mr)), mr)
+    column_tile = round_up(balanced(columns, max(width, limit // width * width)), width)
+    flops = 2 * rows * columns * depth * batch
+
+    def count() -> int:
+        return math.ceil(rows / row_tile) * math.ceil(columns / column_tile) * batch
+
+    # Splitting columns repeats no work; splitting rows packs the right-hand side once more.
+    while count() < _WORKGROUPS and flops > 2 * count() * _WORKGROUP_FLOPS:
+        if column_tile > 2 * width or (column_tile > width and row_tile <= mr):
+            column_tile = round_up(math.ceil(column_tile / 2), width)
+        elif row_tile > mr:
+            row_tile = round_up(math.ceil(row_tile / 2), mr)
+        else:
+            break
+    return row_tile, column_tile
+
+
+def _estimate(extent: Extent) -> int:
+    return max(1, extent.estimate(_UNKNOWN))

@@ -1,0 +1,136 @@
+"""The general strategy: any dispatch of linalg.generic and data movement, as fused loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.bufferize import bufferize
+from tesselle.codegen.common.collapse import collapse_dims
+from tesselle.codegen.common.configure import Config, configure
+from tesselle.codegen.common.fusion import fuse_elementwise, inline_oversized, is_inlinable, widen_accumulators
+from tesselle.codegen.common.loop_classes import LoopClasses, analyse
+from tesselle.codegen.common.prepare import prepare
+from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
+from tesselle.codegen.common.tiling import Tiles, fuse, tile, workgroup_count
+from tesselle.codegen.common.vectorize import vectorize
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.linalg.ops import GenericOp
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Value
+from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
+
+ROW_LIMIT_BYTES = 256 * 1024
+"""An elementwise intermediate with longer rows is computed again where it is read."""
+
+
+@dataclass
+class GeneralPlan:
+    """Holds what one phase tells the next."""
+
+    kernel: KernelFunction
+    target: TargetShape
+    tiles: Tiles | None = None
+
+    def phases(self) -> Sequence[Phase]:
+        return (
+            ("prepare", self.prepare),
+            ("tile", self.tile),
+            ("fuse", self.fuse),
+            ("bufferize", lambda: bufferize(self.kernel)),
+            ("vectorize", lambda: vectorize(self.kernel, self.target)),
+        )
+
+    def prepare(self) -> None:
+        """To generics between buffers, with elementwise chains fused, loops collapsed, and tile sizes chosen."""
+        prepare(self.kernel)
+        widen_accumulators(self.kernel)
+        fuse_elementwise(self.kernel)
+        collapse_dims(self.kernel)
+        inline_oversized(self.kernel, oversized(self.kernel))
+        classes, config = self._analyse()
+        self.tiles = Tiles(classes, config)
+        eliminate_common_subexpressions(self.kernel.function)
+        self.kernel.function.attributes["workgroup_tiles"] = tuple(config.workgroup.values())
+        self.kernel.function.attributes["inner_tiles"] = tuple(config.inner.values())
+
+    def _analyse(self) -> tuple[LoopClasses, Config]:
+        entry = self.kernel.function.entry
+        first = next((op for op in entry if isinstance(op, GenericOp)), entry.terminator)
+        classes = analyse(self.kernel, Builder.before_op(first))
+        return classes, configure(classes, self.target)
+
+    def tile(self) -> None:
+        assert self.tiles is not None
+        tile(self.kernel, self.tiles)
+
+    def fuse(self) -> None:
+        assert self.tiles is not None
+        fuse(self.kernel, self.tiles)
+        eliminate_common_subexpressions(self.kernel.function)
+        eliminate_dead_code(self.kernel.function)
+
+    def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
+        assert self.tiles is not None
+        classes = self.tiles.classes
+        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
+        sizes = {c: _rebuilt(b, classes.size[c], own) for c in classes.tileable}
+        x, y, z = workgroup_count(classes, self.tiles.config, b, sizes)
+        return x, y, z
+
+
+def _rebuilt(b: Builder, size: ix.Size, own: dict[Value, Value]) -> ix.Size:
+    """`size`, computed in the kernel from push constants, computed again from the host's."""
+    if isinstance(size, int):
+        return size
+    if size not in own:
+        op = size.defining_op
+        assert op is not None and op.parent is not None, "a size comes from no push constant"
+        for operand in op.operands:
+            _rebuilt(b, operand, own)
+        own[size] = b.insert(op.clone(own)).results[op.results.index(size)]  # type: ignore[arg-type]  # it is one
+    return own[size]
+
+
+def oversized(kernel: KernelFunction) -> list[GenericOp]:
+    """Elementwise intermediates whose rows are too long, or of unknown length, for local memory."""
+    entry = kernel.function.entry
+    first = next((op for op in entry if isinstance(op, GenericOp)), None)
+    if first is None:
+        return []
+    classes = analyse(kernel, Builder.before_op(first))
+    found: list[GenericOp] = []
+    for op in classes.ops:
+        if not is_inlinable(op):
+            continue
+        row = tensor_type(op.result).dtype.size_bytes
+        for d in op.parallel_dims:
+            cls = classes.of[op, d]
+            if cls not in classes.tileable:
+                size = ix.known(classes.size[cls])
+                row = ROW_LIMIT_BYTES + 1 if size is None else row * size
+        if row > ROW_LIMIT_BYTES and not _lies_in_output(op):
+            found.append(op)
+    return found
+
+
+def _lies_in_output(op: GenericOp) -> bool:
+    """Whether bufferization will put the result where its last reader, an elementwise stored operation, writes."""
+    readers = [u for u in op.result.users if isinstance(u, GenericOp)]
+    last = readers[-1]
+    if not last.is_elementwise or len(last.results) != 1 or last.result.type != op.result.type:
+        return False
+    maps = [last.indexing_maps[i] for u, i in op.result.uses if u is last]
+    stored = any(not isinstance(u, GenericOp) for u in last.result.users)
+    return stored and all(m == last.output_maps[0] for m in maps)
+
+
+@dataclass(frozen=True)
+class GeneralStrategy:
+    """Takes every dispatch."""
+
+    name: str = "loops"
+
+    def match(self, kernel: KernelFunction, target: TargetShape) -> Plan | None:
+        return GeneralPlan(kernel, target)

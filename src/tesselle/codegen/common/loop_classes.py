@@ -1,0 +1,110 @@
+"""Which loops of a dispatch's operations are the same loop: the classes that tiling works on.
+
+Loops of a producer and a consumer are the same where the consumer reads the produced tensor by a bare counter. A class may
+be tiled over workgroups when every reduction and every stored operation has exactly one loop in it, a parallel one, and
+no operand is read across tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.fusion import stored_values
+from tesselle.codegen.common.sizes import loop_sizes
+from tesselle.codegen.common.strategy import KernelFunction
+from tesselle.dialects.linalg.ops import GenericOp, IteratorType
+from tesselle.ir.affine import AffineDim, AffineExpr
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Value
+
+Loop = tuple[GenericOp, int]
+
+
+@dataclass
+class LoopClasses:
+    """`of[(op, loop)]`: the class; `tileable`: classes in the loop order of the last stored operation."""
+
+    ops: list[GenericOp]
+    of: dict[Loop, int]
+    size: dict[int, ix.Size]
+    tileable: list[int]
+
+    def loop_of(self, op: GenericOp, cls: int) -> int | None:
+        """The loop of `op` that belongs to a tileable class."""
+        return next((d for d in range(len(op.iterator_types)) if self.of[op, d] == cls), None)
+
+
+def sliceable(e: AffineExpr, dim_count: int) -> bool:
+    """Whether a tile of the counters reads a window of this operand dimension: forwards, or one counter backwards."""
+    linear = e.linear_coefficients(dim_count)
+    if linear is None:
+        return False
+    used = [c for c in linear[0] if c]
+    return all(c > 0 for c in used) or len(used) == 1
+
+
+def analyse(kernel: KernelFunction, b: Builder) -> LoopClasses:
+    """Classes of all loops of the function's generics; sizes are built at `b`."""
+    ops = [op for op in kernel.function.entry if isinstance(op, GenericOp)]
+    parent: dict[Loop, Loop] = {(op, d): (op, d) for op in ops for d in range(len(op.iterator_types))}
+    bad: set[Loop] = set()
+
+    def find(x: Loop) -> Loop:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    for op in ops:
+        for v, m in zip(op.operands, op.indexing_maps, strict=True):
+            _connect(op, v, m.results, parent, bad, find)
+            for e in m.results:
+                if not isinstance(e, AffineDim) and not sliceable(e, m.dim_count):
+                    bad.update((op, d) for d in e.used_dims())
+        bad.update((op, d) for d in op.reduction_dims)
+    numbers: dict[Loop, int] = {}
+    of = {x: numbers.setdefault(find(x), len(numbers)) for x in parent}
+    bad_classes = {of[x] for x in bad}
+    stored = stored_values(kernel)
+    must = [op for op in ops if op.reduction_dims or any(r in stored for r in op.results)]
+    for op in ops:
+        classes = [of[op, d] for d in range(len(op.iterator_types))]
+        bad_classes.update(c for c in classes if classes.count(c) > 1)
+    size: dict[int, ix.Size] = {}
+    for op in ops:
+        for d, s in enumerate(loop_sizes(kernel, b, op)):
+            have = size.get(of[op, d])
+            if have is None or ix.known(have) is None:
+                size[of[op, d]] = s
+    tileable: list[int] = []
+    if must:
+        root = must[-1]
+        order = [of[root, d] for d in root.parallel_dims]
+        tileable = [c for c in order if c not in bad_classes and all(_has(of, op, c) for op in must)]
+    return LoopClasses(ops, of, size, tileable)
+
+
+def _has(of: dict[Loop, int], op: GenericOp, cls: int) -> bool:
+    return any(of[op, d] == cls and t is IteratorType.PARALLEL for d, t in enumerate(op.iterator_types))
+
+
+def _connect(
+    op: GenericOp,
+    value: Value,
+    results: Sequence[AffineExpr],
+    parent: dict[Loop, Loop],
+    bad: set[Loop],
+    find,  # noqa: ANN001  # a local function
+) -> None:
+    producer = value.defining_op
+    if not isinstance(producer, GenericOp):
+        return
+    k = list(producer.results).index(value)  # type: ignore[arg-type]  # it is one of its results
+    positions = producer.output_maps[k].projected_dims()
+    assert positions is not None
+    for p, e in zip(positions, results, strict=True):
+        if isinstance(e, AffineDim):
+            parent[find((producer, p))] = find((op, e.position))
+        else:
+            bad.add((producer, p))

@@ -1,0 +1,1 @@
+"""hal: buffers, views, command buffers, fences; one executable variant per target."""

@@ -1,0 +1,1 @@
+"""stream: resources with lifetimes, asynchronous work on them, command regions."""

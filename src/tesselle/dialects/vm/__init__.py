@@ -1,0 +1,1 @@
+"""vm: the host program; its operations are made from the instruction table of the virtual machine."""

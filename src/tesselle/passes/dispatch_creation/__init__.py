@@ -1,0 +1,1 @@
+"""Dispatch creation: which operations run together on the device, and their outlining into executables."""

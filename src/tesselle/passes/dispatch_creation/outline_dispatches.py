@@ -1,0 +1,182 @@
+"""outline-dispatches: every flow.dispatch.region becomes a flow.executable and a flow.dispatch of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tesselle.dialects.core import builtin, func
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.flow import ops as flow
+from tesselle.ir.attributes import SymbolRef
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, Op, Region, Value
+from tesselle.ir.passes import Fact, Pass, register_pass
+from tesselle.ir.types import FunctionType, TensorType, Type
+from tesselle.passes.dispatch_creation.clone_into_regions import updated_in_place
+from tesselle.passes.dispatch_creation.describe import describe
+from tesselle.passes.dispatch_creation.shapes import Shapes
+from tesselle.passes.index_arithmetic import fold
+
+
+@register_pass("outline-dispatches", needs=[Fact.DISPATCHES], gives=[Fact.OUTLINED])
+@dataclass(frozen=True)
+class OutlineDispatches(Pass):
+    """Move regions into functions of their own.
+
+    Arguments: read tensors, tensors updated in place, written tensors, then push constants (scalars that the region
+    uses, and the dynamic dimensions of the tensors).
+
+    %1 = flow.dispatch.region { … %0 … }  ->  %1 = flow.dispatch @main_dispatch_0_…::@main_dispatch_0_…(%0)
+    """
+
+    def run(self, module: Op) -> None:
+        assert isinstance(module, builtin.ModuleOp)
+        for function in list(module.body):
+            if not isinstance(function, func.FuncOp) or function.is_declaration:
+                continue
+            shapes = Shapes()
+            regions = [op for op in function.walk() if isinstance(op, flow.DispatchRegionOp)]
+            for number, region in enumerate(regions):
+                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}").run()
+                Builder.before_op(function).insert(executable)
+
+
+class _Outliner:
+    def __init__(self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str) -> None:
+        self.region = region
+        self.shapes = shapes
+        self.prefix = prefix
+        self.reads: list[Value] = []
+        self.updated: list[Value] = []
+        self.scalars: list[Value] = []
+
+    def run(self) -> flow.ExecutableOp:
+        region, body = self.region, self.region.body.block
+        self._collect()
+        tied = self._tied_results()
+        written = [r for r, t in zip(region.results, tied, strict=True) if t is None]
+        bindings = [*self.reads, *self.updated]
+        dims = [self._dim_positions(v) for v in (*bindings, *written)]
+        description = describe(body.ops, bindings, list(region.results))
+        name = f"{self.prefix}_{description.name}"
+        entry = SymbolRef(name, (name,))
+        access = [flow.Access.READ_ONLY] * len(self.reads) + [flow.Access.READ_WRITE] * len(self.updated)
+        access += [flow.Access.WRITE_ONLY] * len(written)
+        tensors = [tensor_type(v) for v in (*bindings, *written)]
+        types: list[Type] = [flow.DispatchTensorType(a, t) for a, t in zip(access, tensors, strict=True)]
+        types += [v.type for v in self.scalars]
+
+        arguments = [*bindings, *self.scalars]
+        result_dims = [d for r in region.results for d in self._result_dims(r)]
+        types_out = [r.type for r in region.results]
+        tied_or_none = tied if any(t is not None for t in tied) else ()
+        new = flow.DispatchOp(arguments, result_dims, entry, tied=tied_or_none, result_types_=types_out)
+        Builder.before_op(region).insert(new)
+        function = self._function(name, types, len(bindings), tied)
+        for r, s in zip(region.results, new.results, strict=True):
+            self.shapes.set(s, self.shapes.of(r))
+        region.replace_with(new.results)
+
+        module = builtin.ModuleOp.empty()
+        module.body.append(function)
+        export = flow.ExecutableExportOp(
+            name, SymbolRef(name), tuple(dims), description.summary, description.flops, description.bytes
+        )
+        executable = flow.ExecutableOp(name, Region([Block()]))
+        inner = Builder.at_end(executable.body.block, new.location)
+        inner.insert(export)
+        inner.insert(module)
+        executable.location = new.location
+        return executable
+
+    def _collect(self) -> None:
+        """The values from outside, by how they are used."""
+        region = self.region.body
+        block = region.block
+        for op in region.walk():
+            keep = updated_in_place(op) if op.parent is block else ()
+            for i, v in enumerate(op.operands):
+                if region.is_ancestor_of(v.parent_region):
+                    continue
+                group = self.scalars if not isinstance(v.type, TensorType) else self.updated if i in keep else self.reads
+                if v not in group:
+                    group.append(v)
+        # A tensor that is both read and updated takes two bindings: the read one keeps the old elements.
+
+    def _tied_results(self) -> tuple[int | None, ...]:
+        """For each result the argument that it updates in place."""
+        terminator = self.region.body.block.terminator
+        tied: list[int | None] = []
+        for v in terminator.operands:
+            op = v.defining_op
+            found: int | None = None
+            if op is not None:
+                places = updated_in_place(op)
+                if places:
+                    dest = op.operands[places[op.results.index(v)]]
+                    if dest in self.updated:
+                        found = len(self.reads) + self.updated.index(dest)
+            tied.append(found)
+        return tuple(tied)
+
+    def _result_dims(self, result: Value) -> list[Value]:
+        rest = iter(self.region.result_dims)
+        for r in self.region.results:
+            mine = [next(rest) for s in tensor_type(r).shape if s is None]
+            if r is result:
+                return mine
+        return []
+
+    def _dim_positions(self, value: Value) -> tuple[int | None, ...]:
+        """Where the push constants hold the dynamic dimensions of a binding."""
+        if value.defining_op is self.region:
+            dims = iter(self._result_dims(value))
+        else:
+            dims = iter(self.shapes.dynamic(value))
+        return tuple(None if s is not None else self._push(next(dims)) for s in tensor_type(value).shape)
+
+    def _push(self, scalar: Value) -> int:
+        known = fold(scalar)
+        for i, v in enumerate(self.scalars):
+            if v is scalar or (isinstance(known, int) and fold(v) == known):
+                return i
+        self.scalars.append(scalar)
+        return len(self.scalars) - 1
+
+    def _function(self, name: str, types: list[Type], inputs: int, tied: tuple[int | None, ...]) -> func.FuncOp:
+        """The dispatch function: loads, the region's operations, stores."""
+        block = Block(types)
+        function = func.FuncOp(name, FunctionType(tuple(types), ()), Region([block]))
+        function.location = self.region.location
+        b = Builder.at_end(block, self.region.location)
+        old = self.region.body.block
+        region = self.region.body
+        tensors = sum(isinstance(t, flow.DispatchTensorType) for t in types)
+        for i, value in enumerate((*self.reads, *self.updated)):
+            load = b.insert(flow.DispatchTensorLoadOp(block.args[i], tensor_type(value))).result
+            load.name_hint = value.name_hint
+            updated = i >= len(self.reads)
+
+            def is_use(user: Op, index: int, updated: bool = updated) -> bool:
+                if not region.is_ancestor_of(user.parent_region):
+                    return False
+                return (user.parent is old and index in updated_in_place(user)) == updated
+
+            value.replace_uses_if(load, is_use)
+        for i, scalar in enumerate(self.scalars):
+            scalar.replace_uses_if(
+                block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region)
+            )
+        terminator = old.terminator
+        values = list(terminator.operands)
+        terminator.erase()
+        for op in old:
+            op.detach()
+            block.append(op)
+        written = inputs
+        for v, t in zip(values, tied, strict=True):
+            target = block.args[t if t is not None else written]
+            written += t is None
+            b.insert(flow.DispatchTensorStoreOp(v, target))
+        b.insert(func.ReturnOp(()))
+        return function

@@ -1,0 +1,217 @@
+"""The dimensions of tensors as host values.
+
+`Shapes` says for every tensor its dimensions: integers, or index values that stand before any use of the tensor. They
+are found from the operations that make the tensors; only arguments of functions are asked at run time (tensor.dim).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tesselle.dialects.core import arith, func, scf, tensor
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.flow import ops as flow
+from tesselle.dialects.linalg import ops as linalg
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
+from tesselle.ir.types import TensorType
+from tesselle.passes.index_arithmetic import IndexBuilder, Size, fold
+from tesselle.support.diagnostics import Unsupported
+
+
+def tensor_rank(value: Value) -> int | None:
+    """The rank of a tensor, None for scalars."""
+    return value.type.rank if isinstance(value.type, TensorType) else None
+
+
+class Shapes:
+    """Dimensions of tensors, each computed once; operations that compute them are inserted where the tensor is made."""
+
+    def __init__(self) -> None:
+        self._known: dict[Value, tuple[Size, ...]] = {}
+
+    def of(self, value: Value) -> tuple[Size, ...]:
+        """The dimensions of a tensor."""
+        t = tensor_type(value)
+        if t.is_static:
+            return t.static_shape
+        found = self._known.get(value)
+        if found is None:
+            found = self._known[value] = self._find(value, t)
+        return found
+
+    def dynamic(self, value: Value) -> list[Value]:
+        """The values of the dynamic dimensions of a tensor's type, in order."""
+        return [
+            self._as_value(d, value)
+            for d, s in zip(self.of(value), tensor_type(value).shape, strict=True)
+            if s is None
+        ]
+
+    def set(self, value: Value, dims: Sequence[Size]) -> None:
+        """Say what the dimensions of a new tensor are."""
+        self._known[value] = tuple(dims)
+
+    def _as_value(self, size: Size, place: Value) -> Value:
+        if isinstance(size, Value):
+            return size
+        return IndexBuilder(_builder_at(place)).value(size)
+
+    def _find(self, value: Value, t: TensorType) -> tuple[Size, ...]:
+        dims = self._find_dynamic(value, t)
+        return tuple(fold(d) if s is None else s for d, s in zip(dims, t.shape, strict=True))
+
+    def _find_dynamic(self, value: Value, t: TensorType) -> Sequence[Size]:
+        if isinstance(value, BlockArgument):
+            return self._of_argument(value, t)
+        assert isinstance(value, OpResult)
+        op = value.op
+        match op:
+            case linalg.GenericOp() | linalg.ScatterOp():
+                return self.of(op.outputs[value.index])
+            case linalg.SortOp():
+                return self.of(op.inputs[value.index])
+            case linalg.FillOp() | linalg.ContractOp() | linalg.ConvOp():
+                return self.of(op.output)
+            case tensor.EmptyOp() | tensor.SplatOp():
+                return _merge(t, op.dynamic_dims)
+            case tensor.ExpandShapeOp() | tensor.ReshapeOp():
+                return _merge(t, op.output_dims)
+            case flow.TensorReshapeOp() | flow.TensorSliceOp() | flow.TensorSplatOp():
+                return _merge(t, op.result_dims)
+            case tensor.CastOp():
+                return self.of(op.operand)
+            case tensor.InsertSliceOp():
+                return self.of(op.dest)
+            case flow.TensorUpdateOp():
+                return self.of(op.target)
+            case tensor.ExtractSliceOp():
+                return _slice_dims(op, t)
+            case tensor.CollapseShapeOp():
+                source, math_ = self.of(op.operand), self._math(op)
+                return [math_.product([source[i] for i in group]) for group in op.reassociation]
+            case tensor.PadOp():
+                math_ = self._math(op)
+                rows = zip(self.of(op.operand), op.mixed_low, op.mixed_high, strict=True)
+                return [math_.add(math_.add(d, low), high) for d, low, high in rows]
+            case tensor.ConcatOp():
+                math_ = self._math(op)
+                dims = list(self.of(op.inputs[0]))
+                for other in op.inputs[1:]:
+                    dims[op.axis] = math_.add(dims[op.axis], self.of(other)[op.axis])
+                return dims
+            case arith.SelectOp():
+                return self.of(op.true_value)
+            case scf.ForOp():
+                return self.of(op.init_args[value.index])
+            case scf.WhileOp():
+                return self.of(_forwarded(op)[value.index])
+            case scf.IfOp():
+                return self._same_in_both(op, value.index)
+            case flow.DispatchRegionOp() | flow.DispatchOp():
+                rest = iter(op.result_dims)
+                for r in op.results:
+                    mine = [next(rest) for s in tensor_type(r).shape if s is None]
+                    if r is value:
+                        return _merge(t, mine)
+        raise Unsupported(f"the dimensions of the result of {op.name} are not known on the host", op.location)
+
+    def _math(self, op: Op) -> IndexBuilder:
+        return IndexBuilder(Builder.before_op(op))
+
+    def _of_argument(self, value: BlockArgument, t: TensorType) -> Sequence[Size]:
+        parent = value.block.parent_op
+        if isinstance(parent, func.FuncOp):
+            return [self._ask(value, axis) if s is None else s for axis, s in enumerate(t.shape)]
+        if isinstance(parent, scf.ForOp):
+            return self._invariant(value, parent.init_args[value.index - 1], parent)
+        if isinstance(parent, scf.WhileOp):
+            if value.block.parent is parent.before:
+                return self._invariant(value, parent.init_args[value.index], parent)
+            return self.of(_forwarded(parent)[value.index])
+        raise Unsupported(f"the dimensions of argument {value.index} of a block are not known", value.location)
+
+    def _ask(self, argument: BlockArgument, axis: int) -> Value:
+        """The tensor.dim of an argument, one for each axis, at the beginning of the function."""
+        block = argument.block
+        for user in argument.users:
+            if isinstance(user, tensor.DimOp) and user.axis == axis:
+                if block.first is not None and block.first is not user:
+                    user.move_before(block.first)
+                return user.result
+        return Builder(block, block.first, argument.location).insert(tensor.DimOp(argument, axis)).result
+
+    def _invariant(self, value: BlockArgument, initial: Value, loop: Op) -> Sequence[Size]:
+        """A loop-carried tensor keeps its shape: what is yielded must have the dimensions that came in."""
+        dims = self.of(initial)
+        self._known[value] = dims
+        body = loop.regions[-1].block
+        index = value.index - 1 if isinstance(loop, scf.ForOp) else value.index
+        yielded = self.of(body.terminator.operands[index])
+        for a, b in zip(dims, yielded, strict=True):
+            if not _equal(a, b):
+                raise Unsupported("a loop-carried tensor changes its shape from one iteration to the next", loop.location)
+        return dims
+
+    def _same_in_both(self, op: scf.IfOp, index: int) -> Sequence[Size]:
+        branches = (op.then_region, op.else_region)
+        first, second = (self.of(r.block.terminator.operands[index]) for r in branches)
+        if not all(_equal(a, b) for a, b in zip(first, second, strict=True)):
+            raise Unsupported("the branches of scf.if give tensors of different dynamic shapes", op.location)
+        if any(isinstance(d, Value) and op.then_region.is_ancestor_of(d.parent_region) for d in first):
+            raise Unsupported("the shape of a result of scf.if is computed inside of it", op.location)
+        return first
+
+
+def _forwarded(op: scf.WhileOp) -> Sequence[Value]:
+    condition = op.before.block.terminator
+    assert isinstance(condition, scf.ConditionOp)
+    return condition.args
+
+
+def _merge(t: TensorType, dynamic: Sequence[Value]) -> list[Size]:
+    rest = iter(dynamic)
+    return [next(rest) if s is None else s for s in t.shape]
+
+
+def _slice_dims(op: tensor.ExtractSliceOp, t: TensorType) -> list[Size]:
+    """The sizes without the unit dimensions that the result drops."""
+    sizes = list(op.mixed_sizes)
+    drop = len(sizes) - t.rank
+    kept: list[Size] = []
+    for i, size in enumerate(sizes):
+        rest = len(sizes) - i
+        want = t.shape[len(kept)] if len(kept) < t.rank else 0
+        if drop and size == 1 and isinstance(size, int) and (want != 1 or rest - drop < t.rank - len(kept)):
+            drop -= 1
+        else:
+            kept.append(size)
+    return kept
+
+
+def _equal(a: Size, b: Size) -> bool:
+    """Whether two sizes are the same number, as far as their expressions show."""
+    a, b = fold(a), fold(b)
+    if isinstance(a, int) or isinstance(b, int):
+        return isinstance(a, int) and isinstance(b, int) and a == b
+    if a is b:
+        return True
+    x, y = a.defining_op, b.defining_op
+    if x is None or y is None or type(x) is not type(y) or x.regions or x.attributes != y.attributes:
+        return False
+    return len(x.operands) == len(y.operands) and all(_equal(p, q) for p, q in zip(x.operands, y.operands, strict=True))
+
+
+def _builder_at(value: Value) -> Builder:
+    """Builds right after the definition of a value."""
+    owner = value.owner
+    if isinstance(owner, Block):
+        return Builder(owner, owner.first)
+    return Builder.before_op(owner)
+
+
+def element_count(shape: Sequence[int | None]) -> int | None:
+    """The number of elements, None when a dimension is dynamic."""
+    known = [d for d in shape if d is not None]
+    return math.prod(known) if len(known) == len(shape) else None

@@ -1,0 +1,1 @@
+"""hal: command buffers, fences, executables of targets, checked entry points."""

@@ -1,0 +1,1 @@
+"""stream: asynchronous work on resources, their lifetimes, the schedule and the arena."""

@@ -1,0 +1,312 @@
+"""copy-on-write: clones stand where, and only where, an update in place would destroy data that is still needed.
+
+After this pass every update may be done in place, and control flow has a form in which each carried resource has one
+place of its own. The place of a value is that of its *root*: the value at the beginning of its chain of updates.
+
+    loop position, in place:   the yielded value's root is the loop's own argument
+    loop position, two places: the yielded value is made anew in the body; the loop goes to and fro between two halves
+    scf.if, func.return:       the value is made anew (in the branch), by one operation that may write there directly
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from tesselle.dialects.core import builtin, func, scf
+from tesselle.dialects.stream import ops as stream
+from tesselle.dialects.stream.types import ResourceType
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
+from tesselle.ir.passes import Fact, Pass, register_pass
+from tesselle.ir.rewrite import eliminate_dead_code
+from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
+
+
+@register_pass("copy-on-write", needs=[Fact.STREAM])
+@dataclass(frozen=True)
+class CopyOnWrite(Pass):
+    """Insert stream.async.clone where a tied operand is used again, or belongs to the caller or to the program.
+
+    %1 = stream.async.update %0 in %arg            %c = stream.async.clone %arg
+                                              ->   %1 = stream.async.update %0 in %c
+    """
+
+    def run(self, module: Op) -> None:
+        assert isinstance(module, builtin.ModuleOp)
+        for op in list(module.body):
+            if isinstance(op, func.FuncOp) and not op.is_declaration:
+                for inner in list(op.walk()):
+                    if isinstance(inner, scf.ForOp | scf.WhileOp) and inner.parent is not None:
+                        drop_invariants(inner)
+                _Copies(op).run()
+                eliminate_dead_code(op)
+
+
+def drop_invariants(loop: scf.ForOp | scf.WhileOp) -> None:
+    """Resources that a loop hands on unchanged are not carried: their uses see the initial value."""
+    if isinstance(loop, scf.WhileOp):
+        return  # its two regions may permute what they hand on; the general rules handle it
+    args, block = loop.body.block.args, loop.body.block
+    for i in reversed(range(len(loop.init_args))):
+        initial, yielded, arg = loop.init_args[i], block.terminator.operands[i], args[i + 1]
+        if not isinstance(arg.type, ResourceType) or (yielded is not arg and yielded is not initial):
+            continue
+        arg.replace_all_uses_with(initial)
+        loop.results[i].replace_all_uses_with(initial)
+        _drop_position(loop, i)
+
+
+def _drop_position(loop: scf.ForOp, i: int) -> None:
+    block = loop.body.block
+    block.terminator.set_operands([v for j, v in enumerate(block.terminator.operands) if j != i])
+    block.erase_arg(i + 1)
+    loop.set_operands([v for j, v in enumerate(loop.operands) if j != i + 3])
+    loop.results = tuple(r for j, r in enumerate(loop.results) if j != i)
+    for j, r in enumerate(loop.results):
+        r.index = j
+
+
+class Carry(enum.Enum):
+    """How a loop carries a resource."""
+
+    IN_PLACE = "in place"
+    ALTERNATING = "between two halves"
+
+
+class Roots:
+    """Roots of values, and how loops carry theirs; valid for IR that went through copy-on-write."""
+
+    def __init__(self) -> None:
+        self.carries: dict[tuple[Op, int], Carry] = {}
+
+    def root(self, value: Value) -> Value:
+        """The value at the beginning of the chain of in-place updates. Slices are their own roots."""
+        at = value
+        while True:
+            if isinstance(at, BlockArgument):
+                loop = at.block.parent_op
+                if isinstance(loop, scf.ForOp) and self.carries.get((loop, at.index - 1)) is Carry.IN_PLACE:
+                    at = loop.init_args[at.index - 1]
+                    continue
+                if isinstance(loop, scf.WhileOp):
+                    if at.block.parent is loop.after:
+                        at = forwarded(loop)[at.index]
+                        continue
+                    if self.carries.get((loop, at.index)) is Carry.IN_PLACE:
+                        at = loop.init_args[at.index]
+                        continue
+                return at
+            assert isinstance(at, OpResult)
+            op = at.op
+            if isinstance(op, scf.ForOp):
+                if self.carries.get((op, at.index)) is not Carry.IN_PLACE:
+                    return at
+                at = op.init_args[at.index]
+            elif isinstance(op, scf.WhileOp):
+                source = forwarded(op)[at.index]
+                # A value that `before` carries to and fro is known outside by the loop's result.
+                if isinstance(self.root(source), BlockArgument) and self._alternates(self.root(source), op):
+                    return at
+                at = source
+            else:
+                tied = [o for o, r in updated_operand(op) if r == at.index]
+                if not tied:
+                    return at
+                at = op.operands[tied[0]]
+
+    def _alternates(self, root: Value, loop: scf.WhileOp) -> bool:
+        return isinstance(root, BlockArgument) and root.block.parent_op is loop
+
+    def is_fresh(self, root: Value) -> bool:
+        """Whether an operation makes the root's bytes, so that it may be told where to."""
+        op = root.defining_op
+        return isinstance(
+            op, stream.AsyncDispatchOp | stream.AsyncSplatOp | stream.AsyncAllocaOp | stream.AsyncCloneOp | scf.IfOp
+        )
+
+    def owned(self, root: Value) -> bool:
+        """Whether the bytes may be overwritten: neither an argument's nor a constant's, and no slice of others."""
+        return not isinstance(
+            root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp
+        )
+
+
+class _Copies:
+    def __init__(self, function: func.FuncOp) -> None:
+        self.function = function
+        self.roots = Roots()
+        self.order: dict[Op, int] = {}
+
+    def run(self) -> None:
+        self._number()
+        self._block(self.function.entry)
+
+    def _number(self) -> None:
+        """Program order. Clones get the number of what they stand in front of."""
+        self.order = {op: i for i, op in enumerate(self.function.walk())}
+
+    # ------------------------------------------------------------------------------------------ questions
+
+    def _aliases(self, value: Value) -> list[Value]:
+        """The value and all slices of it."""
+        found = [value]
+        for v in found:
+            found.extend(u.result for u in v.users if isinstance(u, stream.AsyncSliceOp))
+        return found
+
+    def _needed_after(self, value: Value, op: Op, operand: int) -> bool:
+        """Whether `value` or a slice of it is used by `op` elsewhere than in `operand`, or after it."""
+        number = self.order[op]
+        for alias in self._aliases(value):
+            for user, index in alias.uses:
+                if isinstance(user, stream.AsyncSliceOp):
+                    continue
+                if user is op:
+                    if index != operand:
+                        return True
+                elif self.order[user] > number:
+                    return True
+        return False
+
+    def _outside_loop(self, value: Value, op: Op) -> bool:
+        """Whether a loop around `op` does not contain the value: the next iteration needs it again."""
+        region = op.parent_region
+        while region is not None and region.parent is not None:
+            if region.is_ancestor_of(value.parent_region) and value.parent_region is not None:
+                return False
+            if isinstance(region.parent, scf.ForOp | scf.WhileOp):
+                return True
+            region = region.parent.parent_region
+        return False
+
+    def _may_update(self, value: Value, op: Op, operand: int) -> bool:
+        if isinstance(value.defining_op, stream.AsyncSliceOp) or not self.roots.owned(self.roots.root(value)):
+            return False
+        return not self._outside_loop(value, op) and not self._needed_after(value, op, operand)
+
+    # ------------------------------------------------------------------------------------------ clones
+
+    def _clone(self, value: Value, op: Op, operand: int) -> Value:
+        """Let `op` use a copy of the value; fills are repeated instead."""
+        b = Builder.before_op(op)
+        maker = value.defining_op
+        new: Op
+        if isinstance(maker, stream.AsyncSplatOp):
+            new = b.insert(stream.AsyncSplatOp(maker.value, maker.size))
+        elif isinstance(maker, stream.AsyncAllocaOp):
+            new = b.insert(stream.AsyncAllocaOp(maker.size))
+        else:
+            new = b.insert(stream.AsyncCloneOp(value, resource_size(value)))
+        self.order[new] = self.order[op]
+        op.set_operand(operand, new.results[0])
+        return new.results[0]
+
+    def _block(self, block: Block) -> None:
+        for op in block.ops:
+            for operand, _ in updated_operand(op):
+                value = op.operands[operand]
+                if not self._may_update(value, op, operand):
+                    self._clone(value, op, operand)
+            match op:
+                case scf.ForOp():
+                    self._for(op)
+                case scf.WhileOp():
+                    self._while(op)
+                case scf.IfOp():
+                    self._if(op)
+                case func.ReturnOp():
+                    self._return(op)
+                case _:
+                    pass
+
+    def _own_initial_values(self, loop: Op, first: int) -> None:
+        for i in range(first, len(loop.operands)):
+            value = loop.operands[i]
+            if isinstance(value.type, ResourceType) and not self._may_update(value, loop, i):
+                self._clone(value, loop, i)
+
+    def _for(self, loop: scf.ForOp) -> None:
+        self._own_initial_values(loop, 3)
+        self._block(loop.body.block)
+        terminator = loop.body.block.terminator
+        self._carry(loop, loop.body, terminator, 0, loop.body.block.args[1:], 3)
+
+    def _while(self, loop: scf.WhileOp) -> None:
+        self._own_initial_values(loop, 0)
+        before, after = loop.before.block, loop.after.block
+        self._block(before)
+        condition = before.terminator
+        taken: set[Value] = set()
+        for i in range(1, len(condition.operands)):
+            value = condition.operands[i]
+            if not isinstance(value.type, ResourceType):
+                continue
+            root = self.roots.root(value)
+            inside = loop.before.is_ancestor_of(root.parent_region)
+            fine = inside and (self.roots.is_fresh(root) or root in before.args) and root not in taken
+            if not fine:
+                root = self._clone(value, condition, i)
+            taken.add(root)
+        self._block(after)
+        self._carry(loop, loop.after, after.terminator, 0, before.args, 0)
+
+    def _carry(
+        self, loop: Op, body: Region, terminator: Op, first: int, args: list[BlockArgument], inits: int
+    ) -> None:
+        """Decide for every position how the loop carries it; clone what fits neither way."""
+        taken: set[Value] = set()
+        for i, arg in enumerate(args):
+            if not isinstance(arg.type, ResourceType):
+                continue
+            operand = first + i
+            value = terminator.operands[operand]
+            root = self.roots.root(value)
+            if root is arg and self._is_last_version(value):
+                self.roots.carries[(loop, i)] = Carry.IN_PLACE
+                continue
+            fresh = self.roots.is_fresh(root) and body.is_ancestor_of(root.parent_region)
+            if not fresh or root in taken or self._needed_in_terminator(value, terminator, operand):
+                root = self._clone(value, terminator, operand)
+            taken.add(root)
+            self.roots.carries[(loop, i)] = Carry.ALTERNATING
+            initial = self.roots.root(loop.operands[inits + i])
+            if not self.roots.is_fresh(initial) or isinstance(initial, BlockArgument):
+                self._clone(loop.operands[inits + i], loop, inits + i)
+
+    def _is_last_version(self, value: Value) -> bool:
+        """Nothing updates the value further (it would have been cloned first if it were needed)."""
+        return not any(value is user.operands[o] for user in value.users for o, _ in updated_operand(user))
+
+    def _needed_in_terminator(self, value: Value, terminator: Op, operand: int) -> bool:
+        return any(user is terminator and index != operand for user, index in value.uses)
+
+    def _if(self, op: scf.IfOp) -> None:
+        for region in op.regions:
+            if region.is_empty:
+                continue
+            self._block(region.block)
+            terminator = region.block.terminator
+            taken: set[Value] = set()
+            for i, value in enumerate(terminator.operands):
+                if not isinstance(value.type, ResourceType):
+                    continue
+                root = self.roots.root(value)
+                inside = region.is_ancestor_of(root.parent_region)
+                if not inside or not self.roots.is_fresh(root) or root in taken or self._is_slice(value):
+                    root = self._clone(value, terminator, i)
+                taken.add(root)
+
+    def _is_slice(self, value: Value) -> bool:
+        return isinstance(value.defining_op, stream.AsyncSliceOp)
+
+    def _return(self, op: func.ReturnOp) -> None:
+        """Results own their bytes: what belongs to others, or is returned twice, is copied."""
+        taken: set[Value] = set()
+        for view in op.operands:
+            export = view.defining_op
+            assert isinstance(export, stream.TensorExportOp)
+            root = self.roots.root(export.source)
+            if not self.roots.is_fresh(root) or root in taken or self._is_slice(export.source):
+                root = self._clone(export.source, export, 0)
+            taken.add(root)
