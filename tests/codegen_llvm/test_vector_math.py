@@ -9,13 +9,18 @@ import mpmath
 import numpy as np
 import pytest
 
+from tesselle.codegen.llvm.link import link_flat_image
+from tesselle.codegen.llvm.runtime_functions import runtime_ir
+from tesselle.codegen.llvm.target import cpu_target
+from tesselle.codegen.llvm.translate import translate_module
 from tesselle.codegen.llvm.translate_math import BINARY_FUNCTIONS, UNARY_FUNCTIONS
 from tesselle.codegen.llvm.vector_math import FUNCTIONS
-from tesselle.dialects.core import arith, scf, vector
+from tesselle.codegen.llvm.workers import CompileJob, compile_objects
+from tesselle.dialects.core import arith, memref, scf, vector
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region
 from tesselle.ir.types import MemRefType, VectorType
-from tesselle.support.dtypes import F32, F64, INDEX, DType
+from tesselle.support.dtypes import BF16, F16, F32, F64, INDEX, DType
 
 Array = np.ndarray[Any, Any]
 
@@ -166,3 +171,28 @@ def test_stated_error_holds(toolchain: Any, name: str, dtype: DType, target: str
     with np.errstate(all="ignore"):
         zeros = exact.astype(dtype.numpy) == 0
     assert np.array_equal(np.signbit(got[zeros]), np.signbit(exact[zeros]))
+
+
+@pytest.mark.parametrize("target", ["x86-64-v4", "aarch64", "generic"])
+def test_no_function_needs_a_library(toolchain: Any, target: str) -> None:
+    """Every function on scalars and on the target's vectors links without a symbol from outside."""
+    lanes = cpu_target(target).lanes(32)
+    kinds = [(d, n) for d in (F32, F64, F16, BF16) for n in (0, lanes)]
+
+    def body(b: Builder, args: Any) -> None:
+        zero = b.insert(arith.ConstantOp(0, INDEX)).result
+        for (dtype, n), x in zip(kinds, args, strict=False):
+            if n:
+                v = b.insert(vector.LoadOp(x, (zero,), VectorType((n,), dtype))).results[0]
+            else:
+                v = b.insert(memref.LoadOp(x, (zero,))).results[0]
+            for name, operation in OPERATIONS.items():
+                v = b.insert(operation(*[v] * FUNCTIONS[name].arity)).results[0]
+            for operation in (arith.RemFOp, arith.MinimumFOp, arith.MaximumFOp, arith.MinNumFOp, arith.DivFOp):
+                v = b.insert(operation(v, v)).results[0]
+            b.insert(vector.StoreOp(v, x, (zero,)) if n else memref.StoreOp(v, x, (zero,)))
+
+    module = toolchain.make_kernel([MemRefType((64,), d) for d, _ in kinds], body)
+    translated = translate_module(module, cpu_target(target))
+    jobs = [CompileJob(ir, cpu_target(target), opt_level=1) for ir in (translated.ir, runtime_ir(cpu_target(target)))]
+    assert link_flat_image(compile_objects(jobs, toolchain.options), translated.entries)

@@ -65,7 +65,10 @@ class OpResult(Value):
     __slots__ = ("index", "op")
 
     def __init__(self, type: Type, op: Op, index: int) -> None:
-        super().__init__(type)
+        # As Value.__init__, written out: results are made by the hundred thousand.
+        self.type = type
+        self.uses = {}
+        self.name_hint = None
         self.op = op
         self.index = index
 
@@ -158,7 +161,18 @@ class Block:
         return list(self)
 
     def append(self, op: Op) -> None:
-        self.insert(op, None)
+        """Put a detached `op` at the end."""
+        if op.parent is not None:
+            raise ValueError(f"{op.name} already stands in a block")
+        op.parent = self
+        last = self._last
+        op.prev = last
+        op.next = None
+        if last is None:
+            self._first = op
+        else:
+            last.next = op
+        self._last = op
 
     def insert(self, op: Op, before: Op | None) -> None:
         """Put a detached `op` in front of `before`, or at the end when that is None."""
@@ -327,16 +341,21 @@ class Op:
         self.location = location
         self.attributes = dict(attributes) if attributes else {}
         self.operands = tuple(operands)
-        self.successors = tuple(successors)
+        self.successors = tuple(successors) if successors else ()
         self.operand_segments = operand_segments
-        self.regions = tuple(regions)
+        self.regions = tuple(regions) if regions else ()
         for region in self.regions:
             if region.parent is not None:
                 raise ValueError("a region already belongs to an operation")
             region.parent = self
-        for i, value in enumerate(self.operands):
+        i = 0
+        for value in self.operands:
             value.uses[(self, i)] = None
-        self.results = tuple([OpResult(t, self, i) for i, t in enumerate(result_types)])
+            i += 1
+        if len(result_types) == 1:
+            self.results = (OpResult(result_types[0], self, 0),)
+        else:
+            self.results = tuple([OpResult(t, self, i) for i, t in enumerate(result_types)])
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -499,14 +518,12 @@ class Op:
         expected = self.infer()
         if expected is None:
             return
-        self.require(
-            len(expected) == len(self.results),
-            "results",
-            f"expected {len(expected)} results, found {len(self.results)}",
-        )
-        for i, (want, have) in enumerate(zip(expected, self.results, strict=True)):
-            if not types_compatible(want, have.type):
-                self.fail("type", f"result {i} must have type {want}, found {have.type}")
+        results = self.results
+        if len(expected) != len(results):
+            self.fail("results", f"expected {len(expected)} results, found {len(results)}")
+        for want, have in zip(expected, results, strict=True):
+            if want is not have.type and not types_compatible(want, have.type):
+                self.fail("type", f"result {have.index} must have type {want}, found {have.type}")
 
     def require(self, condition: bool, constraint: str, message: str) -> None:
         """Raise VerifyError for rule `name.constraint` at this operation unless `condition` holds."""

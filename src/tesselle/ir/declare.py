@@ -167,15 +167,15 @@ class OpSpec:
     successors: tuple[Field, ...]
     results: tuple[Field, ...]
     infers: bool
-
-    @property
-    def single_operand_count(self) -> int:
-        return sum(f.kind is FieldKind.OPERAND for f in self.operands)
-
-    @property
-    def has_segments(self) -> bool:
-        """Whether operands are split by `operandSegmentSizes`."""
-        return len(self.operands) - self.single_operand_count > 1
+    single_operand_count: int
+    has_segments: bool
+    """Whether operands are split by `operandSegmentSizes`."""
+    has_optional_operand: bool
+    fixed_region_count: int
+    has_open_regions: bool
+    required_attributes: tuple[str, ...]
+    given_result_count: int | None
+    """How many results the declaration gives types for; None when any number."""
 
 
 OPS: dict[str, type[Op]] = {}
@@ -248,6 +248,12 @@ def _make_spec(name: str, cls: type[Op], fields: tuple[Field, ...]) -> OpSpec:
         return tuple(f for f in fields if f.kind in kinds)
 
     operands = of(FieldKind.OPERAND, FieldKind.OPTIONAL_OPERAND, FieldKind.VARIADIC)
+    singles = len(of(FieldKind.OPERAND))
+    infers = cls.infer is not Op.infer
+    results = of(FieldKind.RESULT_TYPE, FieldKind.RESULT_TYPES)
+    given: int | None = len(results)
+    if (not results and infers) or of(FieldKind.RESULT_TYPES):
+        given = None
     spec = OpSpec(
         name,
         fields,
@@ -255,8 +261,15 @@ def _make_spec(name: str, cls: type[Op], fields: tuple[Field, ...]) -> OpSpec:
         of(FieldKind.ATTRIBUTE),
         of(FieldKind.REGION, FieldKind.REGIONS),
         of(FieldKind.SUCCESSOR),
-        of(FieldKind.RESULT_TYPE, FieldKind.RESULT_TYPES),
-        cls.infer is not Op.infer,
+        results,
+        infers,
+        singles,
+        len(operands) - singles > 1,
+        bool(of(FieldKind.OPTIONAL_OPERAND)),
+        len(of(FieldKind.REGION)),
+        bool(of(FieldKind.REGIONS)),
+        tuple(f.attr_name for f in of(FieldKind.ATTRIBUTE) if not f.has_default),
+        given,
     )
     after_variadic = False
     for i, f in enumerate(operands):

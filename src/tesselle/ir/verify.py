@@ -22,7 +22,7 @@ from tesselle.ir.core import (
     UnregisteredOp,
     Value,
 )
-from tesselle.ir.declare import FieldKind, spec_of
+from tesselle.ir.declare import FieldKind, OpSpec, spec_of
 from tesselle.support.diagnostics import Diagnostic, VerifyError
 
 
@@ -59,46 +59,44 @@ def _verify_op(op: Op) -> None:
         return
     spec = spec_of(op)
     single = spec.single_operand_count
+    count = len(op.operands)
     if spec.has_segments:
-        sizes = op.operand_segments
-        op.require(
-            sizes is not None and len(sizes) == len(spec.operands) and sum(sizes) == len(op.operands),
-            "operandSegmentSizes",
-            f"operand segments {sizes} do not fit {len(op.operands)} operands in {len(spec.operands)} groups",
-        )
-        assert sizes is not None
-        for size, f in zip(sizes, spec.operands, strict=True):
-            if (f.kind is not FieldKind.VARIADIC and size > 1) or (f.kind is FieldKind.OPERAND and size != 1):
-                op.fail("operandSegmentSizes", f"group '{f.name}' ({f.kind.value}) has {size} operands")
+        _verify_segments(op, spec)
     elif len(spec.operands) == single:
-        op.require(len(op.operands) == single, "operands", f"expected {single} operands, found {len(op.operands)}")
-    else:
-        optional = any(f.kind is FieldKind.OPTIONAL_OPERAND for f in spec.operands)
-        op.require(
-            len(op.operands) >= single and not (optional and len(op.operands) > single + 1),
-            "operands",
-            f"expected {f'{single} or {single + 1}' if optional else f'at least {single}'} operands,"
-            f" found {len(op.operands)}",
-        )
-    fixed = sum(f.kind is FieldKind.REGION for f in spec.regions)
-    enough = len(op.regions) == fixed if fixed == len(spec.regions) else len(op.regions) >= fixed
-    op.require(enough, "regions", f"expected {fixed} regions, found {len(op.regions)}")
-    op.require(
-        len(op.successors) == len(spec.successors),
-        "successors",
-        f"expected {len(spec.successors)} successors, found {len(op.successors)}",
-    )
-    for f in spec.attributes:
-        if not f.has_default and f.attr_name not in op.attributes:
-            op.fail("attribute", f"attribute '{f.attr_name}' is missing")
-    if spec.results and spec.results[0].kind is FieldKind.RESULT_TYPE and len(op.results) != len(spec.results):
-        op.fail("results", f"expected {len(spec.results)} results, found {len(op.results)}")
-    if not spec.results and not spec.infers and op.results:
-        op.fail("results", f"expected no results, found {len(op.results)}")
-    op.verify_types()
+        if count != single:
+            op.fail("operands", f"expected {single} operands, found {count}")
+    elif count < single or (spec.has_optional_operand and count > single + 1):
+        few = f"{single} or {single + 1}" if spec.has_optional_operand else f"at least {single}"
+        op.fail("operands", f"expected {few} operands, found {count}")
+    regions, fixed = len(op.regions), spec.fixed_region_count
+    if regions < fixed or (regions > fixed and not spec.has_open_regions):
+        op.fail("regions", f"expected {fixed} regions, found {regions}")
+    if len(op.successors) != len(spec.successors):
+        op.fail("successors", f"expected {len(spec.successors)} successors, found {len(op.successors)}")
+    for name in spec.required_attributes:
+        if name not in op.attributes:
+            op.fail("attribute", f"attribute '{name}' is missing")
+    given = spec.given_result_count
+    if given is not None and len(op.results) != given:
+        op.fail("results", f"expected {given or 'no'} results, found {len(op.results)}")
+    if spec.infers:
+        op.verify_types()
     op.check()
     if SYMBOL_TABLE in op.TRAITS:
         _verify_symbols(op)
+
+
+def _verify_segments(op: Op, spec: OpSpec) -> None:
+    sizes = op.operand_segments
+    op.require(
+        sizes is not None and len(sizes) == len(spec.operands) and sum(sizes) == len(op.operands),
+        "operandSegmentSizes",
+        f"operand segments {sizes} do not fit {len(op.operands)} operands in {len(spec.operands)} groups",
+    )
+    assert sizes is not None
+    for size, f in zip(sizes, spec.operands, strict=True):
+        if (f.kind is not FieldKind.VARIADIC and size > 1) or (f.kind is FieldKind.OPERAND and size != 1):
+            op.fail("operandSegmentSizes", f"group '{f.name}' ({f.kind.value}) has {size} operands")
 
 
 def _verify_symbols(table: Op) -> None:
@@ -155,7 +153,15 @@ def _verify_block(parent: Op, block: Block, visible: set[Value], defined: list[V
                 break
         if op is not last and TERMINATOR in op.TRAITS:
             yield VerifyError("a terminator must stand last in its block", op.location, f"{op.name}.terminator")
-        yield from _verify_tree(op, visible)
+        # As _verify_tree, written out: a generator for every operation would cost more than most checks.
+        try:
+            _verify_op(op)
+        except VerifyError as error:
+            yield error
+        if op.regions:
+            inner = set[Value]() if ISOLATED in op.TRAITS else visible
+            for region in op.regions:
+                yield from _verify_region(op, region, inner)
         visible.update(op.results)
         defined.extend(op.results)
 

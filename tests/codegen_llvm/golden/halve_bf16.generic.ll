@@ -42,7 +42,7 @@ entry:
 attributes #0 = { nounwind "no-builtins" "tune-cpu"="generic" }
 attributes #1 = { alwaysinline memory(none) nounwind "no-builtins" "tune-cpu"="generic" }
 attributes #2 = { noinline memory(none) nounwind "no-builtins" "tune-cpu"="generic" }
-attributes #3 = { noinline nounwind "no-builtins" "tune-cpu"="generic" }
+attributes #3 = { noinline optsize nounwind "no-builtins" "tune-cpu"="generic" }
 !0 = !{}
 !1 = distinct !{!1, !"halve_bf16"}
 !2 = distinct !{!2, !1}

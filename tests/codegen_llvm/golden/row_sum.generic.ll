@@ -39,7 +39,7 @@ exit.6:
 attributes #0 = { nounwind "no-builtins" "tune-cpu"="generic" }
 attributes #1 = { alwaysinline memory(none) nounwind "no-builtins" "tune-cpu"="generic" }
 attributes #2 = { noinline memory(none) nounwind "no-builtins" "tune-cpu"="generic" }
-attributes #3 = { noinline nounwind "no-builtins" "tune-cpu"="generic" }
+attributes #3 = { noinline optsize nounwind "no-builtins" "tune-cpu"="generic" }
 !0 = !{}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = distinct !{!2, !1}

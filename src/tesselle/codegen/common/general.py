@@ -12,6 +12,7 @@ from tesselle.codegen.common.configure import Config, configure
 from tesselle.codegen.common.fusion import fuse_elementwise, inline_oversized, is_inlinable, widen_accumulators
 from tesselle.codegen.common.loop_classes import LoopClasses, analyse
 from tesselle.codegen.common.prepare import prepare
+from tesselle.codegen.common.rebuild import rebuilt
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.tiling import Tiles, fuse, tile, workgroup_count
 from tesselle.codegen.common.vectorize import vectorize
@@ -75,22 +76,9 @@ class GeneralPlan:
         assert self.tiles is not None
         classes = self.tiles.classes
         own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
-        sizes = {c: _rebuilt(b, classes.size[c], own) for c in classes.tileable}
+        sizes = {c: rebuilt(b, classes.size[c], own) for c in classes.tileable}
         x, y, z = workgroup_count(classes, self.tiles.config, b, sizes)
         return x, y, z
-
-
-def _rebuilt(b: Builder, size: ix.Size, own: dict[Value, Value]) -> ix.Size:
-    """`size`, computed in the kernel from push constants, computed again from the host's."""
-    if isinstance(size, int):
-        return size
-    if size not in own:
-        op = size.defining_op
-        assert op is not None and op.parent is not None, "a size comes from no push constant"
-        for operand in op.operands:
-            _rebuilt(b, operand, own)
-        own[size] = b.insert(op.clone(own)).results[op.results.index(size)]  # type: ignore[arg-type]  # it is one
-    return own[size]
 
 
 def oversized(kernel: KernelFunction) -> list[GenericOp]:

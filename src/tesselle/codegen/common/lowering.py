@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from tesselle.codegen.common.binding import bind_function
 from tesselle.codegen.common.general import GeneralStrategy
+from tesselle.codegen.common.movement import MovementStrategy
 from tesselle.codegen.common.strategy import Strategy, TargetShape
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
@@ -25,7 +26,7 @@ OnPhase = Callable[[str, ExecutableOp], None]
 
 def default_strategies() -> tuple[Strategy, ...]:
     """In the order in which they are tried."""
-    return (GeneralStrategy(),)
+    return (MovementStrategy(), GeneralStrategy())
 
 
 def lower_executable(

@@ -31,6 +31,17 @@ from tesselle.support.diagnostics import Unsupported
 
 def prepare(kernel: KernelFunction) -> None:
     """Rewrite the function in place. Errors: Unsupported for operations that have no loops."""
+    normalise(kernel)
+    _separate_stores(kernel)
+    eliminate_dead_code(kernel.function)
+    allowed = (GenericOp, ToTensorOp, MaterializeInDestinationOp, tensor.EmptyOp)
+    for op in kernel.function.entry:
+        if any(isinstance(r.type, TensorType) for r in op.results) and not isinstance(op, allowed):
+            raise Unsupported(f"{op.name} cannot be compiled in this dispatch", op.location, f"codegen.{op.name}")
+
+
+def normalise(kernel: KernelFunction) -> None:
+    """Apply the rules below until none applies."""
     changed = True
     while changed:
         changed = False
@@ -38,12 +49,6 @@ def prepare(kernel: KernelFunction) -> None:
             if op.parent is not None and _rewrite(kernel, op):
                 changed = True
         eliminate_dead_code(kernel.function)
-    _separate_stores(kernel)
-    eliminate_dead_code(kernel.function)
-    allowed = (GenericOp, ToTensorOp, MaterializeInDestinationOp, tensor.EmptyOp)
-    for op in kernel.function.entry:
-        if any(isinstance(r.type, TensorType) for r in op.results) and not isinstance(op, allowed):
-            raise Unsupported(f"{op.name} cannot be compiled in this dispatch", op.location, f"codegen.{op.name}")
 
 
 def _rewrite(kernel: KernelFunction, op: Op) -> bool:

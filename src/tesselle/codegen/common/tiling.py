@@ -71,13 +71,13 @@ def tile(kernel: KernelFunction, tiles: Tiles) -> None:
     def loop(b: Builder, rest: Sequence[int]) -> None:
         if rest:
             cls = rest[0]
-            lower, upper = bounds[cls]
+            lower, extent = bounds[cls]
             step = tiles.config.inner[cls]
-            extent = ix.upper_bound(ix.sub(b, upper, lower))
-            if tiles.config.workgroup[cls] <= step or (extent is not None and extent <= step):
-                tiles.windows[cls] = (lower, ix.sub(b, upper, lower))
+            if tiles.config.workgroup[cls] <= step:
+                tiles.windows[cls] = (lower, extent)
                 loop(b, rest[1:])
                 return
+            upper = ix.add(b, lower, extent)
 
             def body(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
                 size = ix.known(tiles.classes.size[cls])
@@ -96,7 +96,7 @@ def tile(kernel: KernelFunction, tiles: Tiles) -> None:
 
 
 def _workgroup_bounds(kernel: KernelFunction, tiles: Tiles, b: Builder) -> dict[int, Window]:
-    """(lower, upper) of the workgroup along each tiled class."""
+    """The workgroup's window along each tiled class."""
     bounds: dict[int, Window] = {}
     for wid, group in zip(kernel.workgroup_ids, grid_classes(tiles.classes), strict=True):
         rest: ix.Size = wid
@@ -111,9 +111,9 @@ def _workgroup_bounds(kernel: KernelFunction, tiles: Tiles, b: Builder) -> dict[
             lower = ix.mul(b, number, step)
             k = ix.known(size)
             if k is not None and k % step == 0:
-                bounds[cls] = (lower, ix.add(b, lower, step))
+                bounds[cls] = (lower, step)
             else:
-                bounds[cls] = (lower, ix.minimum(b, ix.add(b, lower, step), size))
+                bounds[cls] = (lower, ix.minimum(b, step, ix.sub(b, size, lower)))
     return bounds
 
 

@@ -138,7 +138,7 @@ def function_attributes(target: CpuTarget) -> str:
             f"attributes #0 = {{ {common} }}",
             f"attributes #1 = {{ alwaysinline memory(none) {common} }}",
             f"attributes #2 = {{ noinline memory(none) {common} }}",
-            f"attributes #3 = {{ noinline {common} }}",
+            f"attributes #3 = {{ noinline optsize {common} }}",
         )
     )
 

@@ -33,13 +33,13 @@ class MathFunction:
 
 
 _ROWS = (
-    MathFunction("exp", math_exp.exp, 1.1, 1.0),
-    MathFunction("exp2", math_exp.exp2, 1.1, 1.1),
+    MathFunction("exp", math_exp.exp, 1.2, 1.1),
+    MathFunction("exp2", math_exp.exp2, 1.2, 1.2),
     MathFunction("expm1", math_exp.expm1, 2.0, 2.0),
     MathFunction("logistic", math_exp.logistic, 2.5, 2.5),
     MathFunction("tanh", math_exp.tanh, 2.75, 2.75),
     MathFunction("sinh", math_exp.sinh, 2.5, 2.5),
-    MathFunction("cosh", math_exp.cosh, 1.5, 1.5),
+    MathFunction("cosh", math_exp.cosh, 1.75, 1.75),
     MathFunction("log", math_log.log, 1.0, 1.0),
     MathFunction("log2", math_log.log2, 0.51, 1.0),
     MathFunction("log1p", math_log.log1p, 1.0, 1.0),

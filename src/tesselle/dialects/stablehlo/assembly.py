@@ -23,7 +23,7 @@ from tesselle.dialects.stablehlo.collective import PartitionIdOp, ReplicaIdOp
 from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Op, Value
 from tesselle.ir.declare import OPS
-from tesselle.ir.text.format import register_format
+from tesselle.ir.text.format import register_format, register_value_list
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.printer import Printer, symbol_name_text
 from tesselle.ir.text.registry import register_assembly
@@ -292,25 +292,6 @@ def _print_optimization_barrier(p: Printer, op: flow.OptimizationBarrierOp) -> N
     p.write(f" : {_types(op.operands)}")
 
 
-def _parse_return(p: Parser) -> Op:
-    places = p.operands()
-    attributes = _attributes(p, flow.ReturnOp)
-    operands: list[Value] = []
-    if places:
-        p.expect(":")
-        operands = p.resolve_all(places, p.type_list())
-    return flow.ReturnOp.build(operands, (), attributes)
-
-
-def _print_return(p: Printer, op: flow.ReturnOp) -> None:
-    p.write("")
-    if op.operands:
-        p.write(f" {p.value_names(op.operands)}")
-    _print_attributes(p, op)
-    if op.operands:
-        p.write(f" : {_types(op.operands)}")
-
-
 def _parse_custom_call(p: Parser) -> Op:
     name = p.symbol()
     places = p.operands_in_parentheses()
@@ -347,7 +328,7 @@ def _print_composite(p: Printer, op: flow.CompositeOp) -> None:
 
 register_assembly(flow.TupleOp, _parse_tuple, _print_tuple)
 register_assembly(flow.OptimizationBarrierOp, _parse_optimization_barrier, _print_optimization_barrier)
-register_assembly(flow.ReturnOp, _parse_return, _print_return)
+register_value_list(flow.ReturnOp)
 register_assembly(flow.CustomCallOp, _parse_custom_call, _print_custom_call)
 register_assembly(flow.CompositeOp, _parse_composite, _print_composite)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,11 +32,17 @@ def parse_ops(
     `elided` gives the arrays of constants whose elements the text leaves out (`dense_resource<__elided__>`), in order.
     Errors: ParseError with place, Unsupported that lists all operations that are not known.
     """
+    # Nothing becomes garbage while a program is read, and it is full of cycles: collections would only cost time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         parser = Parser(text, file, allow_unregistered=allow_unregistered, elided=elided)
         return parser.top_level()
     except RecursionError:
         raise ParseError(f"{file}: the text is nested too deeply") from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def parse_module(

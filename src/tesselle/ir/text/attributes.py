@@ -36,7 +36,11 @@ EnumT = TypeVar("EnumT", bound=enum.Enum)
 
 
 class AttributeParser(TypeParser):
-    """Reads attributes."""
+    """Reads attributes. Equal splats are read once and shared."""
+
+    def __init__(self, text: str, file: str) -> None:
+        super().__init__(text, file)
+        self._splats: dict[tuple[str | Type, ...], DenseElements] = {}
 
     def any_attribute(self) -> Attribute:
         """Read an attribute of any kind."""
@@ -99,19 +103,30 @@ class AttributeParser(TypeParser):
 
     def int_list(self) -> tuple[int, ...]:
         """`[1, 2, …]`."""
-        self.expect("[")
         tokens = self.tokens
+        pos = self.pos
+        if tokens[pos] != "[":
+            self.unexpected("'['")
+        pos += 1
         values: list[int] = []
-        if self.accept("]"):
+        if tokens[pos] == "]":
+            self.pos = pos + 1
             return ()
         while True:
-            values.append(self.integer())
-            token = tokens[self.pos]
-            self.pos += 1
+            try:
+                values.append(int(tokens[pos]))
+                pos += 1
+            except ValueError:
+                self.pos = pos
+                values.append(self.integer())
+                pos = self.pos
+            token = tokens[pos]
+            pos += 1
             if token == "]":
+                self.pos = pos
                 return tuple(values)
             if token != ",":
-                self.unexpected("',' or ']'", self.pos - 1)
+                self.unexpected("',' or ']'", pos - 1)
 
     def boolean(self) -> bool:
         token = self.tokens[self.pos]
@@ -309,9 +324,13 @@ class AttributeParser(TypeParser):
                 self.pos += 1
             self.expect(">")
             t = self._elements_type()
-            if (len(parts) == 2) != t.dtype.is_complex:
-                self.fail(f"{describe(token)} is no element of {t}", start)
-            return splat(array_from_tokens(parts, t.dtype)[0], t)
+            key = (*parts, t)
+            known = self._splats.get(key)
+            if known is None:
+                if (len(parts) == 2) != t.dtype.is_complex:
+                    self.fail(f"{describe(token)} is no element of {t}", start)
+                known = self._splats[key] = splat(array_from_tokens(parts, t.dtype)[0], t)
+            return known
         except ElementsError as error:
             self.fail(str(error), start)
 

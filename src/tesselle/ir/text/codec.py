@@ -146,6 +146,8 @@ _ANY = Codec(_decode_any, _encode_any, "an attribute")
 
 
 def _decode_value(value: Attribute) -> Any:
+    if isinstance(value, tuple) and len(value) == 2:  # the parts of a complex number
+        return complex(_decode_float(value[0]), _decode_float(value[1]))
     return value.value if isinstance(value, IntegerAttr | FloatAttr) else value
 
 

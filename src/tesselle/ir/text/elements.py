@@ -66,7 +66,10 @@ def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
 def splat(value: Any, type: TensorType | VectorType) -> DenseElements:
     """All elements equal to `value`, which is stored once however large the type is."""
     shape = static_shape(type)
-    one = np.asarray(value, dtype=type.dtype.numpy)
+    one = np.array(value, dtype=type.dtype.numpy)
+    if not shape:
+        one.flags.writeable = False
+        return DenseElements(one, type)
     try:
         return DenseElements(np.broadcast_to(one, shape), type)
     except ValueError as error:  # NumPy refuses shapes that no memory could hold

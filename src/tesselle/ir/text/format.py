@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tesselle.ir.attributes import SymbolRef
+from tesselle.ir.attributes import Attribute, SymbolRef
 from tesselle.ir.core import ISOLATED, Op, OpResult, Region, Value
 from tesselle.ir.declare import Field, FieldKind, spec_of
 from tesselle.ir.text.codec import Codec, DecodeError, annotation_of, codecs_of
@@ -113,6 +113,8 @@ def attribute_form(cls: type[Op], name: str) -> AttributeForm:
         return AttributeForm(lambda p: p.symbol_ref(), lambda _, v: str(v))
     if annotation == tuple[int, ...]:
         return AttributeForm(lambda p: p.int_list(), lambda _, v: f"[{', '.join(map(str, v))}]")
+    if annotation == tuple[tuple[int, ...], ...]:
+        return AttributeForm(_read_int_lists, lambda _, v: f"[{', '.join(str(list(row)) for row in v)}]")
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         members_of = annotation
         return AttributeForm(lambda p: p.enum_value(members_of), lambda _, v: str(v.value))
@@ -120,6 +122,16 @@ def attribute_form(cls: type[Op], name: str) -> AttributeForm:
     if typing.get_origin(annotation) is tuple and isinstance(args[0], type) and issubclass(args[0], enum.Enum):
         return _enum_list_form(args[0])
     return _general_form(codecs_of(cls)[name])
+
+
+def _read_int_lists(p: Parser) -> tuple[tuple[int, ...], ...]:
+    p.expect("[")
+    found: list[tuple[int, ...]] = []
+    while not p.accept("]"):
+        if found:
+            p.expect(",")
+        found.append(p.int_list())
+    return tuple(found)
 
 
 def _enum_list_form(members: type[enum.Enum]) -> AttributeForm:
@@ -154,13 +166,12 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
     fields = {f.name: f for f in spec.fields}
     names: dict[str, Any] = {"cls": cls, "DTYPES": DTYPES, "OpResult": OpResult}
     lines = ["def parse(p):", " tokens = p.tokens", " attributes = {}"]
-    for f in spec.operands:
-        lines.append(f" o_{f.name} = []")
+    lines += [f" o_{f.name} = ()" for f in spec.operands if f.kind is not FieldKind.OPERAND]
     if spec.regions:
         lines.append(" regions = []")
     types_of: dict[str, str] = {}
     outs = "()"
-    all_places = " + ".join(f"o_{f.name}" for f in spec.operands) or "[]"
+    all_places = "(" + "".join(f"{'' if f.kind is FieldKind.OPERAND else '*'}o_{f.name}, " for f in spec.operands) + ")"
 
     def emit(text: str, indent: int) -> None:
         lines.append(" " * indent + text)
@@ -201,8 +212,13 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
     def visit_field(e: _Element, indent: int) -> None:
         f = fields[e.text]
         if f.kind in _OPERANDS:
-            read = "p.operands()" if f.kind is FieldKind.VARIADIC else "[p.operand()]"
-            emit(f"o_{f.name} = {read}", indent)
+            if f.kind is FieldKind.OPERAND:
+                emit(f"o_{f.name} = p.pos", indent)
+                emit("if tokens[p.pos][:1] != '%': p.operand()", indent)
+                emit("p.pos += 1", indent)
+            else:
+                read = "p.operands()" if f.kind is FieldKind.VARIADIC else "[p.operand()]"
+                emit(f"o_{f.name} = {read}", indent)
             if e.fixed_type is not None:
                 types_of[f.name] = f"DTYPES[{e.fixed_type!r}]"
         elif f.kind is FieldKind.REGION:
@@ -246,13 +262,16 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
             t = types_of.get(f.name)
             if t is None:
                 raise ValueError(f"format of {cls.NAME} does not give the type of {f.name}")
-            if f.kind is FieldKind.OPERAND or t.startswith("DTYPES"):
+            if f.kind is FieldKind.OPERAND:
+                emit(f"operands.append(p.resolve(o_{f.name}, {t}))", 1)
+            elif t.startswith("DTYPES"):
                 emit(f"operands += [p.resolve(x, {t}) for x in o_{f.name}]", 1)
             else:
                 emit(f"operands += p.resolve_all(o_{f.name}, {t} if o_{f.name} else [])", 1)
     segments = "None"
     if spec.has_segments:
-        segments = "(" + "".join(f"len(o_{f.name}), " for f in spec.operands) + ")"
+        sizes = ("1, " if f.kind is FieldKind.OPERAND else f"len(o_{f.name}), " for f in spec.operands)
+        segments = f"({''.join(sizes)})"
     if spec.regions:
         names["Region"] = Region
         emit(f"while len(regions) < {len(spec.regions)}: regions.append(Region())", 1)
@@ -366,3 +385,26 @@ def _make_writer(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Print
 
 def _functional_type(op: Op) -> str:
     return str(FunctionType(tuple(v.type for v in op.operands), op.result_types))
+
+
+def register_value_list(cls: type[Op]) -> None:
+    """`%a, %b attr-dict : T, T`, all of it optional: the form of terminators that give values."""
+
+    def read(p: Parser) -> Op:
+        places = p.operands()
+        attributes: dict[str, Attribute] = {}
+        if p.token == "{":
+            p.declared_attributes(cls, attributes)
+        operands: list[Value] = []
+        if places:
+            p.expect(":")
+            operands = p.resolve_all(places, p.type_list())
+        return cls.build(operands, (), attributes)
+
+    def write(p: Printer, op: Op) -> None:
+        attributes = p.attribute_dict_text(op)
+        p.write(f" {p.value_names(op.operands)}" if op.operands else "")
+        p.write(f" {attributes}" if attributes else "")
+        p.write(f" : {', '.join(str(v.type) for v in op.operands)}" if op.operands else "")
+
+    register_assembly(cls, read, write)

@@ -11,29 +11,31 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, cast
 
 from tesselle.support.diagnostics import Note, ParseError
 from tesselle.support.locations import FileLocation
 
 TOKEN = re.compile(
     r"""
-      %(?:\d+|[A-Za-z_$.-][\w$.-]*)(?:\#\d+)?                # a value, perhaps one result of several
-    | (?:tensor|vector|memref)<(?:[^<>"]|<[^<>"]*>)*>        # a shaped type without strings or deep nesting
-    | [A-Za-z_][\w$]*(?:\.[\w$]+)*                           # a word: keyword, operation, type
-    | -?0[xX][0-9a-fA-F]+                                    # a hexadecimal number
-    | -?\d+(?:\.\d*(?:[eE][-+]?\d+)?|[eE][-+]?\d+)?          # a decimal number
-    | "[^"\\]*(?:\\.[^"\\]*)*"                               # a string
-    | @(?:"[^"\\]*(?:\\.[^"\\]*)*"|[\w$.-]+)                 # a symbol
-    | \^[\w$.-]+                                             # a block
-    | [\#!][A-Za-z_][\w$.-]*                                 # an alias, or an attribute or type of a dialect
-    | //.*                                                   # a comment
+      %[\w$.-]+(?:\#\d+)?                                       # a value, perhaps one result of several
+    | [,()\[\]=}]                                               # frequent punctuation
+    | (?:tensor|vector|memref)<[^<>"]*(?:<[^<>"]*>[^<>"]*)*>    # a shaped type without strings or deep nesting
+    | [A-Za-z_][\w$]*(?:\.[\w$]+)*                              # a word: keyword, operation, type
+    | -?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*(?:[eE][-+]?\d+)?|[eE][-+]?\d+)?)    # a number
+    | "[^"\\]*(?:\\.[^"\\]*)*"                                  # a string
+    | @(?:"[^"\\]*(?:\\.[^"\\]*)*"|[\w$.-]+)                    # a symbol
+    | \^[\w$.-]+                                                # a block
+    | [\#!][A-Za-z_][\w$.-]*                                    # an alias, or an attribute or type of a dialect
+    | //.*                                                      # a comment
     | -> | :: | \{-\# | \#-\} | [^\s\w]
     """,
     re.VERBOSE,
 )
 
 _find_tokens = TOKEN.findall
+_indent = cast("Callable[[str], re.Match[str]]", re.compile(r"\s*").match)
 
 
 class Lexer:
@@ -81,6 +83,9 @@ class Lexer:
 
     def place(self, index: int) -> FileLocation:
         """Where token `index` stands."""
+        line = bisect_right(self._firsts, index)
+        if self._firsts[line - 1] == index < len(self.tokens) - 1:
+            return FileLocation(self.file, line, _indent(self.lines[line - 1]).end() + 1)
         line, offset = self.offset_in_line(index)
         return FileLocation(self.file, line + 1, offset + 1)
 

@@ -244,7 +244,12 @@ class Parser(LocationParser):
         """The values at `places` with their types; there must be as many of both."""
         if len(places) != len(types):
             self.fail(f"{len(places)} operands have {len(types)} types", self.pos - 1)
-        return [self.resolve(p, t) for p, t in zip(places, types, strict=True)]
+        values, tokens = self._values, self.tokens
+        found: list[Value] = []
+        for place, type in zip(places, types, strict=True):
+            value = values.get(tokens[place])
+            found.append(value if value is not None and value.type is type else self.resolve(place, type))
+        return found
 
     def _wrong_type(self, name: str, value: Value, place: int, type: Type) -> None:
         defined = value.defining_op
@@ -296,19 +301,22 @@ class Parser(LocationParser):
         start = self.pos
         token = tokens[start]
         results: list[tuple[int, int]] | None = None
+        single = False
         if token[:1] == "%":
             if tokens[start + 1] == "=":
-                results = [(start, 1)]
+                single = True
                 self.pos = start + 2
             else:
                 results = self._result_names()
             token = tokens[self.pos]
-        if token[:1] == '"':
+        parse = self._parsers.get(token)
+        if parse is not None:
+            self.pos += 1
+            op = parse(self)
+        elif token[:1] == '"':
             op = self._generic()
         else:
-            parse = self._parsers.get(token)
-            if parse is None:
-                parse = self._find_parser(token)
+            parse = self._find_parser(token)
             self.pos += 1
             op = parse(self)
         if tokens[self.pos] == "loc" and tokens[self.pos + 1] == "(":
@@ -316,7 +324,12 @@ class Parser(LocationParser):
             op.location = self.place(start) if isinstance(location, UnknownLocation) else location
         else:
             op.location = self.place(start)
-        if results is not None:
+        if single:
+            if len(op.results) == 1:
+                self.define(start, op.results[0])
+            else:
+                self._define_results(op, [(start, 1)])
+        elif results is not None:
             self._define_results(op, results)
         block.append(op)
 
@@ -338,9 +351,6 @@ class Parser(LocationParser):
 
     def _define_results(self, op: Op, names: list[tuple[int, int]]) -> None:
         results = op.results
-        if len(names) == 1 and names[0][1] == 1 and len(results) == 1:
-            self.define(names[0][0], results[0])
-            return
         if sum(count for _, count in names) != len(results):
             found = sum(count for _, count in names)
             self.fail(f"{op.name} has {len(results)} results, found names for {found}", names[0][0])

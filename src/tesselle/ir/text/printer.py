@@ -30,7 +30,7 @@ from tesselle.ir.text.lexer import escape
 from tesselle.ir.text.locations import location_text
 from tesselle.ir.text.registry import ASSEMBLIES, ENUM_TEXTS, load_dialect
 from tesselle.ir.types import FunctionType, Type
-from tesselle.support.dtypes import F64
+from tesselle.support.dtypes import F64, DType
 from tesselle.support.locations import Location
 
 _NAME = re.compile(r"[A-Za-z_$.-][\w$.-]*")
@@ -209,7 +209,7 @@ class Printer:
             self._indent += 1
             last = block.last
             for op in block:
-                if hide_terminator and op is last and not op.operands and not self.locations:
+                if hide_terminator and op is last and not op.operands and not op.attributes and not self.locations:
                     continue
                 self.newline()
                 self.op(op)
@@ -250,15 +250,15 @@ class Printer:
         return parts
 
     def _declared(self, op: Op, name: str, value: Any, encode: Any) -> str:
-        if name == "value" and isinstance(value, int | float) and len(op.results) == 1:
+        if name == "value" and isinstance(value, int | float | complex) and len(op.results) == 1:
             # A constant whose value is a plain number: its type is that of the result.
             return self.number_text(value, op.results[0].type)
         return encode(value, self.attribute_text)
 
     def number_text(self, value: Any, type: Type) -> str:
-        """A number with its type."""
-        from tesselle.support.dtypes import DType
-
+        """A number with its type; a complex one as the list of its parts."""
+        if isinstance(value, complex) and isinstance(type, DType):
+            return f"[{self.number_text(value.real, type.element)}, {self.number_text(value.imag, type.element)}]"
         if isinstance(type, DType) and type.is_float:
             return f"{float_text(value, type)} : {type}"
         if isinstance(value, bool) or (isinstance(type, DType) and type.is_bool):

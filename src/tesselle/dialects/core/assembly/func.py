@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tesselle.dialects.core.func import CallOp, FuncOp, ReturnOp
 from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Op, Region
-from tesselle.ir.text.format import register_format
+from tesselle.ir.text.format import register_format, register_value_list
 from tesselle.ir.text.parser import BlockArg, Parser
 from tesselle.ir.text.printer import Printer, symbol_name_text
 from tesselle.ir.text.registry import register_assembly
@@ -116,28 +116,4 @@ def _dict_suffix(p: Printer, attrs: AttrDict) -> str:
 
 register_assembly(FuncOp, _parse_func, _print_func)
 register_format(CallOp, "$callee `(` $arguments `)` attr-dict `:` functional-type")
-
-
-def _parse_return(p: Parser) -> Op:
-    places = p.operands()
-    attributes: dict[str, Attribute] = {}
-    if p.token == "{":
-        p.declared_attributes(ReturnOp, attributes)
-    operands = []
-    if places:
-        p.expect(":")
-        operands = p.resolve_all(places, p.type_list())
-    return ReturnOp.build(operands, (), attributes)
-
-
-def _print_return(p: Printer, op: Op) -> None:
-    attributes = p.attribute_dict_text(op)
-    if attributes:
-        p.write(f" {attributes}")
-    if op.operands:
-        p.write(f" {p.value_names(op.operands)} : {', '.join(str(v.type) for v in op.operands)}")
-    elif not attributes:
-        p.write("")
-
-
-register_assembly(ReturnOp, _parse_return, _print_return)
+register_value_list(ReturnOp)
