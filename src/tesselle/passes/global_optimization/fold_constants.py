@@ -10,6 +10,7 @@ which maps read in place without a copy.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.stablehlo import contraction, convolution, elementwise, shape
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import CONSTANT_LIKE, ELEMENTWISE, PURE, Op, Value, constant_elements
+from tesselle.ir.core import COMMUTATIVE, CONSTANT_LIKE, ELEMENTWISE, PURE, Op, Value, constant_elements
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
 from tesselle.ir.types import TensorType
@@ -93,8 +94,21 @@ def _as_elements(array: Array, t: TensorType) -> DenseElements | None:
     return DenseElements(array, t) if array.dtype == t.dtype.numpy else None
 
 
+_NEUTRAL: dict[type[Op], float] = {
+    elementwise.MultiplyOp: 1,
+    elementwise.DivideOp: 1,
+    elementwise.SubtractOp: 0,
+    elementwise.MaximumOp: -math.inf,
+    elementwise.MinimumOp: math.inf,
+}
+"""x op c = x, also for nan, infinities and zeros of both signs."""
+
+
 def _identity(op: Op) -> Value | None:
     """The operand that an operation without effect gives back."""
+    neutral = _NEUTRAL.get(type(op))
+    if neutral is not None:
+        return _drop_neutral(op, neutral)
     if len(op.operands) != 1 or op.operands[0].type != op.results[0].type:
         return None
     if isinstance(op, shape.ReshapeOp | elementwise.ConvertOp | elementwise.BitcastConvertOp):
@@ -108,3 +122,26 @@ def _identity(op: Op) -> Value | None:
         static = isinstance(op.results[0].type, TensorType) and op.results[0].type.is_static
         return op.operands[0] if static else None
     return None
+
+
+def _drop_neutral(op: Op, neutral: float) -> Value | None:
+    t = op.results[0].type
+    if not isinstance(t, TensorType) or t.dtype.is_bool or t.dtype.is_complex:
+        return None
+    places = (1, 0) if COMMUTATIVE in op.TRAITS else (1,)
+    for i in places:
+        splat = _splat(op.operands[i])
+        if splat is not None and splat == neutral and op.operands[1 - i].type == t:
+            return op.operands[1 - i]
+    return None
+
+
+def _splat(value: Value) -> float | None:
+    """The number that a constant, or the broadcast of one, repeats."""
+    source = value.defining_op
+    if isinstance(source, shape.BroadcastInDimOp):
+        value = source.operand
+    elements = constant_elements(value)
+    if elements is None or not elements.is_splat or not elements.array.size:
+        return None
+    return float(elements.splat_value)

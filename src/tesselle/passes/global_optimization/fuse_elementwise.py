@@ -8,7 +8,8 @@ transposes, broadcasts, slices and reversals melt into indexing maps. A producer
 expensive more often than before:
 
 - it has no other use, and the consumer reads each of its elements once (or its body is cheap); or
-- it has other uses, its body is cheap, and reading its inputs again moves no more bytes than reading its result.
+- it has other uses, its body is cheap, reading its inputs again moves no more bytes than reading its result, and no
+  reader needs the result in memory.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ def _is_worth_it(producer: linalg.GenericOp, value: OpResult, consumer: linalg.G
         return False
     out = _size(value)
     full_size_inputs = sum(_size(v) >= out for v in set(producer.inputs))
+    if full_size_inputs and cost and not all(isinstance(user, linalg.GenericOp) for user in value.users):
+        return False  # it is stored for another reader anyway
     return full_size_inputs <= 1 and not _permutes(producer)
 
 
