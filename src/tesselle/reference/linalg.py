@@ -29,6 +29,8 @@ def on_grid(x: Array, m: AffineMap, extents: Sequence[int], indices: Sequence[Ar
     dims = m.projected_dims()
     if dims is not None:
         order = sorted(range(x.ndim), key=lambda k: dims[k])
+        # An operand may be longer than its loop: a slice that starts at 0.
+        x = x[tuple(slice(0, extents[d]) for d in dims)]
         shape = [1] * loops
         for k in range(x.ndim):
             shape[dims[k]] = x.shape[k]

@@ -52,7 +52,7 @@ def _erf_inv(x: float) -> float:
     first = 2 / (math.pi * 0.147) + log / 2
     y = math.copysign(math.sqrt(math.sqrt(first * first - log / 0.147) - first), x)
     for _ in range(4):
-        error = math.erf(y) - x if abs(x) < 0.5 else math.copysign((1 - abs(x)) - math.erfc(abs(y)), x)
+        error = math.erf(y) - x if abs(x) < 0.5 else math.copysign(1, x) * ((1 - abs(x)) - math.erfc(abs(y)))
         y -= error / (2 / math.sqrt(math.pi) * math.exp(-y * y))
     return y
 

@@ -132,6 +132,8 @@ def build_broadcast(b: Lowering, value: Value, shape: Sequence[Size], dims: Sequ
     if splat is not None:
         return b.fill(b.constant(splat, t.dtype), shape)
     rank = len(shape)
+    if t.is_static and tuple(shape) == t.shape and list(dims) == list(range(rank)):
+        return value
     kept = [d for k, d in enumerate(dims) if t.shape[k] != 1]
     is_view = (
         t.is_static
