@@ -348,10 +348,8 @@ class Op:
             if region.parent is not None:
                 raise ValueError("a region already belongs to an operation")
             region.parent = self
-        i = 0
-        for value in self.operands:
+        for i, value in enumerate(self.operands):
             value.uses[(self, i)] = None
-            i += 1
         if len(result_types) == 1:
             self.results = (OpResult(result_types[0], self, 0),)
         else:

@@ -202,9 +202,7 @@ class Printer:
         if len(region.blocks) > 1 or (region.blocks and region.blocks[0].args and not named_args):
             entry_label = True
         for i, block in enumerate(region.blocks):
-            if i:
-                self._define_label(block)
-            elif entry_label and (block.args or len(region.blocks) > 1 or block.first is None) and not named_args:
+            if i or (entry_label and (block.args or len(region.blocks) > 1 or block.first is None) and not named_args):
                 self._define_label(block)
             self._indent += 1
             last = block.last
@@ -366,5 +364,3 @@ def enum_text(value: enum.Enum) -> str:
     if form is None:
         return f'"{value.value}"' if isinstance(value.value, str) else f"{value.value} : i32"
     return f"#{form.dialect}<{form.mnemonic} {value.value}>"
-
-
