@@ -511,6 +511,10 @@ class Op:
     def check(self) -> None:
         """Rules beyond the declaration; called by the verifier after operands, attributes and types were checked."""
 
+    def result_segments(self) -> tuple[int, ...] | None:
+        """Sizes of the groups of results, for operations that have several; written as `resultSegmentSizes`."""
+        return None
+
     def verify_types(self) -> None:
         """Compare the result types with `infer`, when the op has it."""
         expected = self.infer()

@@ -112,6 +112,9 @@ class ScanOp(Op):
     is_associative: bool | None = attr_def(default=None)
     scan_dim_size: int | None = attr_def(default=None)
 
+    def result_segments(self) -> tuple[int, ...]:
+        return (len(self.results) - len(self.inits), len(self.inits))
+
     def check(self) -> None:
         outputs = len(self.results) - len(self.inits)
         self.require(outputs >= 0, "C1", f"{len(self.inits)} carries do not fit {len(self.results)} results")

@@ -224,7 +224,7 @@ def _print_slice(p: Printer, op: shape.SliceOp) -> None:
 def _parse_dynamic_slice(p: Parser) -> Op:
     places = p.operands()
     p.expect(",")
-    p.accept(",")  # without start indices two commas stand here
+    p.accept(",")  # jaxlib writes two commas when there are no start indices
     p.expect_all("sizes", "=")
     sizes = p.int_list()
     attributes = _attributes(p, indexing.DynamicSliceOp)
@@ -235,8 +235,7 @@ def _parse_dynamic_slice(p: Parser) -> Op:
 
 
 def _print_dynamic_slice(p: Printer, op: indexing.DynamicSliceOp) -> None:
-    extra = "" if op.start_indices else ", "
-    p.write(f" {p.value_names(op.operands)}{extra}, sizes = [{', '.join(map(str, op.slice_sizes))}]")
+    p.write(f" {p.value_names(op.operands)}, sizes = [{', '.join(map(str, op.slice_sizes))}]")
     _print_attributes(p, op, "slice_sizes")
     p.write(f" : {_functional(op)}")
 

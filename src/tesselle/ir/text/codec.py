@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from tesselle.ir.attribute_types import DenseInts, TypedArray, TypedScalar
+from tesselle.ir.attribute_types import DenseInts, TypedArray, TypedScalar, UnitFlag
 from tesselle.ir.attributes import (
     Attribute,
     DenseArray,
@@ -29,6 +29,9 @@ from tesselle.ir.core import Op
 from tesselle.ir.declare import spec_of
 from tesselle.ir.text.registry import ENUM_TEXTS
 from tesselle.support.dtypes import I32, I64, DType
+
+UNIT_TEXT = "unit"
+"""The text of an attribute that is written by its name alone."""
 
 Encode = Callable[[Any, Callable[[Attribute], str]], str]
 
@@ -266,6 +269,8 @@ def _annotated(mark: object) -> Codec:
         if mark.type.is_float:
             return Codec(_decode_float, lambda v, w: w(FloatAttr(v, mark.type)), f"a float{suffix}")
         return Codec(_decode_int, lambda v, _: f"{v}{suffix}", f"an integer{suffix}")
+    if isinstance(mark, UnitFlag):
+        return Codec(_decode_bool, lambda _v, _w: UNIT_TEXT, "a flag")
     if isinstance(mark, TypedArray):
         return _array_codec(mark.type)
     if isinstance(mark, DenseInts):
