@@ -1,7 +1,7 @@
 """MLIR text: `parse_module` reads it, `print_op` writes it.
 
-    module = parse_module(text, file="model.mlir")
-    text = print_op(module)
+module = parse_module(text, file="model.mlir")
+text = print_op(module)
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def parse_module(
     elided: Iterator[np.ndarray[Any, np.dtype[Any]]] | None = None,
 ) -> Op:
     """The `builtin.module` of a text, not verified; operations outside of one are put into one. Errors: `parse_ops`."""
-    from tesselle.ir.declare import OPS
     from tesselle.ir.core import Block
+    from tesselle.ir.declare import OPS
     from tesselle.ir.text.registry import load_dialect
 
     load_dialect("builtin")
