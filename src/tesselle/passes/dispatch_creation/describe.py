@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.dialects.linalg import packed
 from tesselle.ir.core import Op, Value
 from tesselle.ir.types import Dim, TensorType
 
@@ -51,6 +52,11 @@ def loop_extents(op: Op) -> list[Dim]:
     if isinstance(op, linalg.ConvOp):
         window = tensor_type(op.filter).shape[:-1]
         return [*tensor_type(op.output).shape, *window]
+    if isinstance(op, packed.PackedContractOp):
+        return [*tensor_type(op.output).shape, math.prod(op.k_sizes)]
+    if isinstance(op, packed.PackedConvOp):
+        steps = tensor_type(op.filter).static_shape[2]
+        return [*tensor_type(op.output).shape, *op.window, steps // math.prod(op.window)]
     return list(tensor_type(op.results[0]).shape) if op.results else []
 
 
@@ -61,8 +67,9 @@ def _flops(op: Op) -> int | None:
         work = 2
     else:
         return 0
-    extents = _product(loop_extents(op))
-    return None if extents is None else work * extents
+    extents = loop_extents(op)
+    count = _product(extents)
+    return None if count is None else work * count
 
 
 def _label(op: Op) -> str:
