@@ -15,6 +15,7 @@ from tesselle.artifact.reader import ArtifactReader
 from tesselle.artifact.schema import Manifest
 from tesselle.artifact.vm_module import VmModule
 from tesselle.artifact.writer import write_artifact
+from tesselle.support.report import CompileReport
 
 
 class Artifact:
@@ -25,10 +26,12 @@ class Artifact:
     artifact = ts.Artifact.open("model.tsl")
     """
 
-    __slots__ = ("reader",)
+    __slots__ = ("compile_report", "reader")
 
     def __init__(self, reader: ArtifactReader) -> None:
         self.reader = reader
+        self.compile_report: CompileReport | None = None
+        """What the compiler did, when it has just made the artifact."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Artifact:

@@ -53,6 +53,7 @@ class Pass:
         options = ",".join(
             f"{f.name}={getattr(self, f.name)}"
             for f in dataclasses.fields(self)  # type: ignore[arg-type]  # every pass is a dataclass
+            if f.compare  # hooks for reports are no options
         )
         return f"{self.NAME}{{{options}}}" if options else self.NAME
 

@@ -19,6 +19,8 @@ from tesselle.codegen.common.contraction_problem import (
     Problem,
     Root,
     Sources,
+    SplitLoop,
+    Stage,
     binding_of,
     problem_of,
 )
@@ -27,7 +29,8 @@ from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, Target
 from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.func import ReturnOp
 from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.linalg.ops import ContractOp
+from tesselle.dialects.linalg.ops import ContractOp, IndexOp
+from tesselle.dialects.linalg.packed import PackedContractOp
 from tesselle.ir.affine import AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
@@ -100,16 +103,17 @@ class lowering:
 
 @dataclass(frozen=True)
 class ContractionStrategy:
-    """linalg.contract on f64, f32, f16 and bf16 (sums of the latter two are kept in f32)."""
+    """linalg.contract and its packed form on f64, f32, f16 and bf16 (sums of the latter two are kept in f32)."""
 
     name: str = "contraction"
 
     def match(self, kernel: KernelFunction, target: TargetShape) -> Plan | None:
-        roots = [op for op in kernel.function.entry if isinstance(op, ContractOp)]
+        roots = [op for op in kernel.function.entry if isinstance(op, ContractOp | PackedContractOp)]
         if len(roots) != 1:
             return None
-        root = contract_root(kernel, roots[0])
-        return None if root is None else plan_of(kernel, root, roots[0].output, target)
+        op = roots[0]
+        root = contract_root(kernel, op) if isinstance(op, ContractOp) else packed_root(kernel, op)
+        return None if root is None else plan_of(kernel, root, op.output, target)
 
 
 def plan_of(kernel: KernelFunction, root: Root, init: Value, target: TargetShape) -> Plan | None:
@@ -117,6 +121,10 @@ def plan_of(kernel: KernelFunction, root: Root, init: Value, target: TargetShape
     problem = problem_of(kernel, root, init)
     if problem is None:
         return None
+    if root.split is not None:
+        if any(isinstance(o, IndexOp) for s in problem.stages for o in s.op.body.block):
+            return None
+        problem = split_features(problem, root.split)
     problem = oriented(problem)
     return ContractionPlan(kernel, problem, target, choose_tiling(problem, target))
 
@@ -140,6 +148,30 @@ def oriented(problem: Problem) -> Problem:
         order_k = list(root.lhs.strides)
         root = replace(root, k=tuple(sorted(root.k, key=order_k.index)))
     return replace(problem, root=root)
+
+
+def split_features(problem: Problem, split: SplitLoop) -> Problem:
+    """Operands that move along the loop that `split` takes apart move along its two halves instead."""
+
+    def operand(source: Operand) -> Operand:
+        stride = source.strides.get(split.loop)
+        if stride is None:
+            return source
+        halves = {split.outer: stride * Extent(split.inner_size), split.inner: stride}
+        strides: dict[int, Extent] = {}
+        for d, s in source.strides.items():
+            strides |= halves if d == split.loop else {d: s}
+        return replace(source, strides=strides)
+
+    def stage(s: Stage) -> Stage:
+        return replace(s, inputs=tuple(operand(i) if isinstance(i, Operand) else i for i in s.inputs))
+
+    return replace(
+        problem,
+        init=operand(problem.init) if isinstance(problem.init, Operand) else problem.init,
+        stages=tuple(map(stage, problem.stages)),
+        results=tuple(replace(r, target=operand(r.target)) for r in problem.results),
+    )
 
 
 def float_types(op: Op, *values: Value) -> DType | None:
@@ -187,3 +219,18 @@ def contract_root(kernel: KernelFunction, op: ContractOp) -> Root | None:
     return Root(op, sizes, batch, m, n, k, lhs, rhs, out_loops, dtype)
 
 
+def packed_root(kernel: KernelFunction, op: PackedContractOp) -> Root | None:
+    """The contraction on packed weights in normal form."""
+    sources = Sources(kernel)
+    dtype = float_types(op, op.lhs, op.rhs)
+    lhs = sources.operand(op.lhs, op.lhs_map)
+    sizes = sizes_of_loops(sources, [(op.lhs, op.lhs_map)])
+    rhs = binding_of(op.rhs)
+    out_loops = op.out_map.projected_dims()
+    if dtype is None or lhs is None or sizes is None or rhs is None or out_loops is None:
+        return None
+    sizes |= {d: Extent(s) for d, s in zip((*op.n_loops, *op.k_loops), (*op.n_sizes, *op.k_sizes), strict=True)}
+    _, strides = sources.dense(rhs)
+    packed = Operand(rhs, tensor_type(op.rhs).dtype, dict(zip(op.batch_loops, strides, strict=False)))
+    m = op.m_loops
+    return Root(op, sizes, op.batch_loops, m, op.n_loops, op.k_loops, lhs, PackedRhs(packed, op.panel), out_loops, dtype)

@@ -325,7 +325,11 @@ class ContractionKernel:
         lhs_memory = self.packed_rows if t.pack_lhs else self.lhs
         lhs = (lhs_memory, self._row_offsets(b, block, row))
         lhs_steps = self._strides_of_copy(b, block, 1) if t.pack_lhs else [s.lhs for s in block.steps]
-        if t.mode is RhsMode.DIRECT:
+        if t.mode in (RhsMode.DIRECT, RhsMode.DEPTHWISE):
+            lhs_columns = None
+            if t.mode is RhsMode.DEPTHWISE:
+                along = self.problem.root.along(self.problem.root.n, self.problem.root.lhs)
+                lhs_columns = [along.locate(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [self._column_offset(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [ix.add(b, c, block.rhs) for c in columns]
             steps = [Steps(s.lower, s.upper, l, s.rhs) for s, l in zip(block.steps, lhs_steps, strict=True)]
@@ -334,12 +338,12 @@ class ContractionKernel:
                 masks = [
                     create_mask(c, ix.sub(c, self.column1, ix.add(c, column, j * t.lanes)), t.lanes) for j in range(t.vectors)
                 ]
-                return outer_products(c, start, lhs, (self.rhs, columns), steps, masks)
+                return outer_products(c, start, lhs, (self.rhs, columns), steps, masks, lhs_columns)
 
             return choose(
                 b,
                 self._whole_columns(b, column),
-                lambda c: outer_products(c, start, lhs, (self.rhs, columns), steps),
+                lambda c: outer_products(c, start, lhs, (self.rhs, columns), steps, None, lhs_columns),
                 masked,
             )
         rhs_steps = self._strides_of_copy(b, block, self.panel_width)
@@ -375,11 +379,13 @@ class ContractionKernel:
         size = ix.mul(b, depth, rhs.panel)
         first = ix.floordiv(b, column, rhs.panel)
         last = ix.sub(b, ix.ceildiv(b, self.columns, rhs.panel), 1)
+        inside = 0 if t.width % rhs.panel == 0 else ix.remainder(b, column, rhs.panel)
         found: list[ix.Size] = []
         for j in range(t.vectors):
             skipped, within = divmod(j * t.lanes, rhs.panel)
             panel = ix.minimum(b, ix.add(b, first, skipped), last) if skipped else first
-            found.append(ix.add(b, ix.add(b, self.rhs_base, ix.mul(b, panel, size)), within))
+            start = ix.add(b, self.rhs_base, ix.mul(b, panel, size))
+            found.append(ix.add(b, start, ix.add(b, inside, within)))
         return found
 
     def _strides_of_copy(self, b: Builder, block: KBlock, unit: int) -> list[ix.Size]:

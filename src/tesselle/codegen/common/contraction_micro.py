@@ -58,11 +58,13 @@ def outer_products(
     rhs: tuple[Value, Sequence[ix.Size]],
     steps: Sequence[Steps],
     masks: Sequence[Value] | None = None,
+    lhs_columns: Sequence[ix.Size] | None = None,
 ) -> list[Value]:
     """accumulators[i * columns + j] += sum over steps of broadcast(lhs row i) * (rhs vector j).
 
     `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each vector the
-    lanes whose memory may be read. Steps are nested, outermost first.
+    lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is no broadcast
+    element but the vector at that distance from its row, one distance for each column.
     """
     type = accumulators[0].type
     assert isinstance(type, VectorType)
@@ -77,6 +79,12 @@ def outer_products(
         ]
         result: list[Value] = []
         for i, r in enumerate(rows):
+            if lhs_columns is not None:
+                start = ix.add(b, r, along_lhs)
+                for j, (c, v) in enumerate(zip(lhs_columns, vectors, strict=True)):
+                    factor = load_vector(b, left, ix.add(b, start, c), lanes, dtype, masks[j] if masks else None)
+                    result.append(b.insert(vector.FmaOp(factor, v, accs[i * len(vectors) + j])).result)
+                continue
             element = load_scalar(b, left, ix.add(b, r, along_lhs), dtype)
             spread = b.insert(vector.BroadcastOp(element, type)).result
             for j, v in enumerate(vectors):

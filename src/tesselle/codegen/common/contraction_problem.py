@@ -65,8 +65,21 @@ class Result:
 
 
 @dataclass(frozen=True)
+class SplitLoop:
+    """A dimension of the result that two loops walk: `loop` = `outer` * `inner_size` + `inner`."""
+
+    loop: int
+    outer: int
+    inner: int
+    inner_size: int
+
+
+@dataclass(frozen=True)
 class Root:
-    """The contraction itself. `out_loops`: for each dimension of the result the loop that walks it."""
+    """The contraction itself. `out_loops`: for each dimension of the result the loop that walks it.
+
+    `split`: the loop among `out_loops` that stands for two of the loops of the contraction, if any.
+    """
 
     op: Op
     sizes: Mapping[int, Extent]
@@ -78,6 +91,12 @@ class Root:
     rhs: Operand | PackedRhs
     out_loops: tuple[int, ...]
     dtype: DType
+    split: SplitLoop | None = None
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether the left-hand side moves along columns: products are then element by element, not outer products."""
+        return any(d in self.lhs.strides for d in self.n)
 
     @property
     def accumulator(self) -> DType:

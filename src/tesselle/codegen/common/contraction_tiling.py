@@ -21,7 +21,11 @@ _UNKNOWN = 512
 _ROW_LIMIT = 192
 _COLUMN_LIMIT = 128
 _PACKED_COLUMN_LIMIT = 512
+_PANEL_BYTES = 256 * 1024
+"""Panels of a workgroup leave room in the L2 cache for the left-hand side."""
 _DEPTH = 512
+_WHOLE_DEPTH = 768
+"""A reduction of at most this many steps is one pass."""
 _WORKGROUP_FLOPS = 1_500_000
 """Workgroups are not made smaller than this for the sake of parallelism (about 20 microseconds)."""
 _WORKGROUPS = 8
@@ -33,6 +37,7 @@ class RhsMode(enum.Enum):
     PACKED = "panels made at compile time"
     PACK = "panels made in local memory by each workgroup"
     DIRECT = "rows in place: contiguous along columns, all rows of the left-hand side in one register block"
+    DEPTHWISE = "like DIRECT, but the left-hand side is a vector of columns as well"
     DOT = "columns in place: contiguous along the reduction, vectors run along it"
 
 
@@ -77,6 +82,8 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     root = problem.root
     lanes = target.lanes(root.accumulator)
     rows, columns, depth = (root.size(d) for d in (root.m, root.n, root.k))
+    if isinstance(root.rhs, PackedRhs):
+        lanes = min(lanes, root.rhs.panel)
     mr, vectors = register_block(target, rows.known)
     mode = _mode(problem, target, mr, lanes)
     accumulators = 2 * mr if mr > 4 else target.register_count - 4
@@ -89,21 +96,36 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
         vectors = max(2, accumulators // mr // 2 * 2)
         needed = math.ceil(columns.known / lanes) if columns.known else vectors
         vectors = max(2, min(vectors, round_up(max(1, needed), 2)))
-    inner = depth.estimate(_UNKNOWN)
-    kc = round_up(balanced(inner, _DEPTH), 8) if depth.known is not None else _DEPTH
-    if mode in (RhsMode.DIRECT, RhsMode.DOT):
-        kc = max(1, inner)
-    row_tile, column_tile = _workgroup(problem, target, mode, mr, vectors * lanes)
+    elif mode is RhsMode.DEPTHWISE:
+        mr = min(mr, 5)
+    if isinstance(root.rhs, PackedRhs):
+        # Blocks of registers are made of whole panels, or panels of whole blocks.
+        per_panel = root.rhs.panel // lanes
+        vectors = vectors // per_panel * per_panel or (vectors if per_panel % vectors == 0 else 1)
+    kc = _depth(problem, mode)
+    row_tile, column_tile = _workgroup(problem, mode, mr, vectors * lanes, kc)
     lhs = root.along(root.k, root.lhs)
     pack = mode in (RhsMode.PACK, RhsMode.PACKED) and lhs.inner_stride.known != 1 and bool(lhs.parts)
     pack = pack and columns.estimate(_UNKNOWN) > 2 * vectors * lanes
     return Tiling(mode, mr, vectors, lanes, row_tile, column_tile, kc, pack)
 
 
+def _depth(problem: Problem, mode: RhsMode) -> int:
+    """Steps of one pass: equal parts of the reduction, each small enough for the L1 cache."""
+    depth = problem.root.size(problem.root.k).known
+    if mode in (RhsMode.DIRECT, RhsMode.DOT, RhsMode.DEPTHWISE):
+        return max(1, depth) if depth is not None else 1 << 30
+    if depth is None:
+        return _DEPTH
+    return max(1, depth) if depth <= _WHOLE_DEPTH else round_up(balanced(depth, _DEPTH), 8)
+
+
 def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode:
     root = problem.root
     if isinstance(root.rhs, PackedRhs):
         return RhsMode.PACKED
+    if root.is_depthwise:
+        return RhsMode.DEPTHWISE
     rows = root.size(root.m).known
     columns = root.along(root.n, root.rhs)
     along_k = root.along(root.k, root.rhs)
@@ -118,14 +140,19 @@ def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode
     return RhsMode.PACK
 
 
-def _workgroup(problem: Problem, target: TargetShape, mode: RhsMode, mr: int, width: int) -> tuple[int, int]:
+def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) -> tuple[int, int]:
     """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all cores."""
     root = problem.root
     rows, columns, depth, batch = (_estimate(root.size(d)) for d in (root.m, root.n, root.k, root.batch))
     limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED else _COLUMN_LIMIT
-    if mode is RhsMode.DIRECT or mode is RhsMode.DOT:
+    row_limit = _ROW_LIMIT
+    if mode is RhsMode.PACK:
+        limit = min(limit, _PANEL_BYTES // (kc * root.accumulator.size_bytes))
+    elif mode is not RhsMode.PACKED:
         limit = columns
-    row_tile = round_up(balanced(rows, max(mr, _ROW_LIMIT // mr * mr)), mr)
+    if mode is RhsMode.DEPTHWISE:
+        row_limit = max(row_limit, _WORKGROUP_FLOPS // (2 * depth * columns))
+    row_tile = round_up(balanced(rows, max(mr, row_limit // mr * mr)), mr)
     column_tile = round_up(balanced(columns, max(width, limit // width * width)), width)
     flops = 2 * rows * columns * depth * batch
 

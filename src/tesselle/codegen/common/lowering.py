@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tesselle.codegen.common.binding import bind_function
+from tesselle.codegen.common.contraction import ContractionStrategy
+from tesselle.codegen.common.convolution import ConvolutionStrategy
 from tesselle.codegen.common.general import GeneralStrategy
 from tesselle.codegen.common.movement import MovementStrategy
 from tesselle.codegen.common.strategy import Strategy, TargetShape
@@ -26,7 +28,7 @@ OnPhase = Callable[[str, ExecutableOp], None]
 
 def default_strategies() -> tuple[Strategy, ...]:
     """In the order in which they are tried."""
-    return (MovementStrategy(), GeneralStrategy())
+    return (ContractionStrategy(), ConvolutionStrategy(), MovementStrategy(), GeneralStrategy())
 
 
 def lower_executable(

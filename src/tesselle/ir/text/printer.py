@@ -306,6 +306,8 @@ class Printer:
             return value.text
         if isinstance(value, UnitAttr):
             return "unit"
+        if value is None:
+            return "none"
         assert isinstance(value, DialectAttr | Type), f"{value!r} is no attribute"
         return str(value)
 

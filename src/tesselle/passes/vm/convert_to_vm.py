@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tesselle.dialects.core import func, scf
+from tesselle.dialects.core import arith, func, scf
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
 from tesselle.ir.builder import Builder
@@ -25,7 +25,7 @@ from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.ir.symbols import symbols_of
 from tesselle.passes.vm.hal_instructions import HalLowering, ModuleTables
-from tesselle.passes.vm.scalar_arithmetic import ScalarLowering, register_type_of
+from tesselle.passes.vm.scalar_arithmetic import ScalarLowering, has_register, register_type_of
 from tesselle.support.diagnostics import Unsupported
 
 
@@ -63,7 +63,12 @@ class _FunctionConversion:
     def run(self, b: Builder) -> None:
         self.values.update(zip(self.source.entry.args, self.body.blocks[0].args, strict=True))
         self.convert_block(self.source.entry)
-        b.insert(vm.FuncOp(self.source.sym_name, self.inputs, self.outputs, self.body, self.source.is_public))
+        function = vm.FuncOp(self.source.sym_name, self.inputs, self.outputs, self.body, self.source.is_public)
+        function.location = self.source.location
+        for name, value in self.source.attributes.items():
+            if name in ("arg_attrs", "res_attrs") or name.startswith("stream."):
+                function.attributes[name] = value  # for the manifest
+        b.insert(function)
 
     def value(self, value: Value) -> Value:
         return self.values[value]
@@ -99,6 +104,8 @@ class _FunctionConversion:
             self.convert_while(op)
         elif isinstance(op, scf.IfOp):
             self.convert_if(op)
+        elif isinstance(op, arith.ConstantOp) and not has_register(op.result_type):
+            pass  # only its bits are used, see HalLowering.slot
         elif op.dialect == "hal":
             self.values.update(zip(op.results, self.hal.lower(op), strict=True))
         else:

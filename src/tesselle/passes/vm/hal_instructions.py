@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from tesselle.dialects.core import arith
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
 from tesselle.ir.attributes import SymbolRef
@@ -18,6 +21,16 @@ from tesselle.ir.types import DType
 from tesselle.passes.vm.scalar_arithmetic import ScalarLowering, register_suffix, register_type_of
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import F32, F64, I32, I64
+
+
+def constant_bits(op: arith.ConstantOp) -> int:
+    """The bytes of a scalar constant as an integer of 64 bits; Unsupported when they are more."""
+    t = op.result_type
+    assert isinstance(t, DType)
+    data = np.asarray(op.value, dtype=t.numpy).tobytes()
+    if len(data) > 8:
+        raise Unsupported(f"a {t} does not fit a push constant", op.location, "vm.convert")
+    return int.from_bytes(data, "little", signed=len(data) == 8)
 
 
 class ModuleTables:
@@ -139,7 +152,13 @@ class HalLowering:
                 raise Unsupported(f"the host program cannot run {op.name}", op.location, "vm.convert")
 
     def slot(self, value: Value) -> Value:
-        """A scalar as the 64 bits of a push constant or fill pattern: its own bits, zero-extended."""
+        """A scalar as the 64 bits of a push constant or fill pattern: its own bits, zero-extended.
+
+        Constants need no register of their type, so that they may be of any type of at most 8 bytes.
+        """
+        maker = value.defining_op
+        if isinstance(maker, arith.ConstantOp):
+            return self.scalars.constant(constant_bits(maker), I64)
         scalar = self.value(value)
         emit = self.scalars.emit
         if scalar.type == F64:

@@ -90,6 +90,13 @@ def register_type_of(type: Type) -> Type:
     return REF
 
 
+def has_register(type: Type) -> bool:
+    """Whether the host can compute with scalars of `type`."""
+    return isinstance(type, DType) and (
+        type.is_index or type.is_integer or type.is_bool or type in (F32, F64)
+    )
+
+
 def register_suffix(type: Type) -> str:
     """How instruction names spell a VM type: "i32" … "ref"."""
     return REGISTER_TYPES[type].spelling

@@ -1,0 +1,120 @@
+"""The artifact of a module that is through all phases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tesselle.artifact.artifact import Artifact
+from tesselle.artifact.schema import (
+    ConstantRecord,
+    EntryRecord,
+    ExecutableRecord,
+    FunctionRecord,
+    Manifest,
+    TensorSpec,
+)
+from tesselle.codegen.vm.emit import emit_module
+from tesselle.dialects.core.builtin import ModuleOp
+from tesselle.dialects.hal import ops as hal
+from tesselle.dialects.vm import ops as vm
+from tesselle.ir.core import Value
+from tesselle.ir.types import FunctionType, TensorType, Type
+from tesselle.passes.stream.convert_to_stream import SIGNATURE
+from tesselle.passes.stream.pack_transients import PEAK_BYTES
+from tesselle.support.locations import Location, NameLocation
+from tesselle.support.version import __version__
+
+
+def build_artifact(module: ModuleOp, name: str) -> Artifact:
+    """Emit the host program and put everything into an artifact."""
+    functions: list[FunctionRecord] = []
+    executables: list[ExecutableRecord] = []
+    images: list[bytes] = []
+    constants: list[ConstantRecord] = []
+    arrays: list[np.ndarray[Any, Any]] = []
+    for op in module.body:
+        match op:
+            case vm.FuncOp() if op.is_exported:
+                functions.append(_function_record(op))
+            case hal.ExecutableOp():
+                for binary in op.body.block:
+                    assert isinstance(binary, hal.ExecutableBinaryOp)
+                    executables.append(_executable_record(op, binary))
+                    images.append(binary.image.array.tobytes())
+            case hal.ConstantDataOp():
+                t = op.value.type
+                constants.append(ConstantRecord(op.sym_name, t.dtype, t.static_shape, "", "", 0, 0))
+                arrays.append(op.value.array)
+            case _:
+                pass
+    manifest = Manifest(
+        producer=f"tesselle {__version__}",
+        module_name=name,
+        functions=tuple(functions),
+        executables=tuple(executables),
+        constants=tuple(constants),
+    )
+    return Artifact.create(manifest, emit_module(module), images, arrays)
+
+
+def _executable_record(op: hal.ExecutableOp, binary: hal.ExecutableBinaryOp) -> ExecutableRecord:
+    return ExecutableRecord(
+        name=op.sym_name,
+        target=binary.target,
+        triple=binary.triple,
+        required_cpu_features=binary.required_features,
+        file=f"executables/{op.sym_name}.bin",
+        entries=tuple(EntryRecord(e.name, e.summary, e.flops, e.bytes, e.location) for e in op.entries),
+    )
+
+
+def _function_record(op: vm.FuncOp) -> FunctionRecord:
+    signature = op.attributes.get(SIGNATURE)
+    assert isinstance(signature, FunctionType)
+    entry = op.body.blocks[0]
+    arguments = _argument_names(entry.args, _dictionaries(op.attributes.get("arg_attrs"), len(signature.inputs)))
+    results = _result_names(_dictionaries(op.attributes.get("res_attrs"), len(signature.results)))
+    peak = op.attributes.get(PEAK_BYTES)
+    place = op.location.file_location()
+    return FunctionRecord(
+        name=op.sym_name,
+        arguments=_specs(arguments, signature.inputs),
+        results=_specs(results, signature.results),
+        vm_function=op.sym_name,
+        location=str(place) if place is not None else "",
+        peak_transient_bytes=peak if isinstance(peak, int) else None,
+    )
+
+
+def _specs(names: Sequence[str], types: Sequence[Type]) -> tuple[TensorSpec, ...]:
+    specs: list[TensorSpec] = []
+    for name, t in zip(names, types, strict=True):
+        assert isinstance(t, TensorType)
+        specs.append(TensorSpec(name, t.dtype, t.shape))
+    return tuple(specs)
+
+
+def _dictionaries(attribute: object, count: int) -> Sequence[Mapping[str, Any]]:
+    if isinstance(attribute, tuple) and len(attribute) == count:
+        return attribute  # type: ignore[return-value]  # func.func's verifier has seen them
+    return [{}] * count
+
+
+def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the producer called the arguments, where that is unique; else arg0, arg1, …"""
+    names: list[str] = []
+    for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
+        location: Location | None = getattr(arg, "location", None)
+        name = given.get("tesselle.name") or (location.name if isinstance(location, NameLocation) else None)
+        name = name or arg.name_hint
+        names.append(name if isinstance(name, str) and name and not name.isdigit() else f"arg{i}")
+    return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]
+
+
+def _result_names(attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = [given.get("tesselle.name") or given.get("jax.result_info") for given in attributes]
+    texts = [n if isinstance(n, str) else "" for n in names]
+    return [n if texts.count(n) == 1 else "" for n in texts]
