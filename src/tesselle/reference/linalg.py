@@ -145,7 +145,7 @@ def conv(op: s.ConvOp, x: Array, w: Array, output: Array) -> Array:
     wide = widen(output)
     counts, groups = output.shape[1:-1], op.groups
     channels, features = w.shape[-2], w.shape[-1] // groups
-    result = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
+    result: Array = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
     for offset in window_offsets(w.shape[:rank], op.dilations):
         kernel = w[tuple(o // d for o, d in zip(offset, op.dilations, strict=True))]
         piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *op.strides, 1))
