@@ -31,6 +31,7 @@ class FunctionVerifier {
     require(last && last->is_terminator, "control can run off the end");
     for (const uint32_t target : labels_) {
       at_ = target;
+      info_ = nullptr;
       require(target < size && starts[target], "a label that is not the place of an instruction");
     }
   }
