@@ -1,8 +1,8 @@
 """The meaning of every operation in NumPy: oracle of the tests, and constant folder of the compiler.
 
-`semantics` registers one function per operation class; `interpret` runs a function of a module with them. Importing this
-package registers everything. Source of the meanings: the StableHLO specification, MLIR's dialect documentation, and
-XLA's behaviour where the specification leaves it to the implementation.
+`semantics` registers one function per operation class; `interpret` runs a function of a module with them. Importing
+this package registers everything. Source of the meanings: the StableHLO specification, MLIR's dialect documentation,
+and XLA's behaviour where the specification leaves it to the implementation.
 """
 
 from tesselle.reference import core, linalg, stablehlo
