@@ -1,4 +1,6 @@
-"""Builds dispatch functions around contractions, compiles them by a strategy, and runs every workgroup without the runtime."""
+"""Builds dispatch functions around contractions, compiles them by a strategy, and runs every workgroup without the
+runtime.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from tesselle.dialects.linalg.ops import ContractOp, FillOp, GenericOp, IndexOp,
 from tesselle.ir.affine import AffineConst, AffineDim, AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
-from tesselle.ir.types import TensorType, VectorType
-from tesselle.support.dtypes import BF16, F16, F32, F64, I1, INDEX, DType
+from tesselle.ir.types import TensorType
+from tesselle.support.dtypes import BF16, F16, F32, F64, I1, I32, DType
 
 Scalars = Sequence[Value]
 
@@ -63,7 +62,9 @@ def generic(
     inner = Builder.at_end(block)
     inner.insert(YieldOp([body(inner, block.args)]))
     maps = (*(m for _, m in inputs), output_map or AffineMap.identity(rank))
-    return b.insert(GenericOp([v for v, _ in inputs], [empty], maps, (IteratorType.PARALLEL,) * rank, Region([block]))).result
+    return b.insert(
+        GenericOp([v for v, _ in inputs], [empty], maps, (IteratorType.PARALLEL,) * rank, Region([block]))
+    ).result
 
 
 def compile_contract(
@@ -86,7 +87,7 @@ def compile_contract(
     def body(b: Builder, tensors: Scalars, dims: Scalars) -> list[Value]:
         count = types[2].shape.count(None)
         out = fill(b, types[2], dims[len(dims) - count :])
-        return [b.insert(ContractOp(*tensors, out, maps)).result]
+        return [b.insert(ContractOp(tensors[0], tensors[1], out, maps)).result]
 
     arrays = [random(s, source, f"{spec}{i}{s}") for i, s in enumerate(shapes[:2])]
     return compile_dispatch(types[:2], types[2:], body, target), [*arrays, np.full(shapes[2], np.nan, dtype.numpy)]
@@ -135,8 +136,8 @@ NARROW: list[tuple[str, dict[str, int]]] = [
 ]
 
 
-def name_of(value: Any) -> str:
-    return "-".join(f"{k}{v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+def name_of(value: str | dict[str, int]) -> str:
+    return "-".join(f"{k}{v}" for k, v in value.items()) if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize("target", ["host", "generic"])
@@ -195,7 +196,10 @@ def with_epilogue(
     """Results of stage(lhs @ rhs, extra), and the raw product in f64."""
     m, n, k = shape
     a, w = random((m, k), F32, "a"), random((k, n), F32, "w")
-    hidden = (lambda s: (None,) * len(s)) if dynamic else (lambda s: s)
+
+    def hidden(shape: tuple[int, ...]) -> tuple[int | None, ...]:
+        return (None,) * len(shape) if dynamic else shape
+
     inputs = [TensorType(hidden(x.shape), F32 if x.dtype == np.float32 else I1) for x in (a, w, *extra)]
     results = [np.full(s, np.nan, np.float32) for s in outputs]
     result_types = [TensorType(hidden(r.shape), F32) for r in results]
@@ -229,7 +233,9 @@ def gelu(b: Builder, x: Value) -> Value:
         return b.insert(arith.ConstantOp(v, F32)).result
 
     e = b.insert(math_dialect.ErfOp(b.insert(arith.MulFOp(x, c(math.sqrt(0.5)))).result)).result
-    return b.insert(arith.MulFOp(b.insert(arith.MulFOp(x, c(0.5))).result, b.insert(arith.AddFOp(e, c(1.0))).result)).result
+    return b.insert(
+        arith.MulFOp(b.insert(arith.MulFOp(x, c(0.5))).result, b.insert(arith.AddFOp(e, c(1.0))).result)
+    ).result
 
 
 def add(b: Builder, x: Value, y: Value) -> Value:
@@ -293,8 +299,6 @@ def test_mask_and_counters() -> None:
     def stage(b: Builder, product: Value, extra: Scalars, dims: Scalars) -> Sequence[Value]:
         def body(b: Builder, v: Scalars) -> Value:
             i, j = (b.insert(IndexOp(d)).result for d in (0, 1))
-            from tesselle.support.dtypes import I32
-
             difference = b.insert(arith.IndexCastOp(b.insert(arith.SubIOp(i, j)).result, I32)).result
             other = b.insert(arith.SIToFPOp(difference, F32)).result
             return b.insert(arith.SelectOp(v[1], v[0], other)).result
@@ -344,4 +348,3 @@ def test_no_scalar_arithmetic() -> None:
     run, _ = compile_contract("mk,kn->mn", {"m": 96, "n": 96, "k": 96})
     assert "fmul float" not in run.text
     assert "fadd float" not in run.text
-    assert str(VectorType((8,), F32)) != str(INDEX)

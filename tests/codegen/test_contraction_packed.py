@@ -9,11 +9,11 @@ import pytest
 from contraction_harness import Array, compile_dispatch
 from test_contraction import check, fill, maps_of, random
 
-from tesselle.dialects.linalg.ops import ContractOp
-from tesselle.dialects.linalg.packed import PackedContractOp
 from tesselle.dialects.core.arith import ConstantOp
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp, ReturnOp
+from tesselle.dialects.linalg.ops import ContractOp
+from tesselle.dialects.linalg.packed import PackedContractOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value, constant_elements
@@ -23,7 +23,9 @@ from tesselle.passes.global_optimization.pack_constants import PackConstants
 from tesselle.support.dtypes import F32, F64, DType
 
 
-def packed_form(spec: str, weights: Array, lhs: TensorType, out: TensorType, panel_bytes: int) -> PackedContractOp | None:
+def packed_form(
+    spec: str, weights: Array, lhs: TensorType, out: TensorType, panel_bytes: int
+) -> PackedContractOp | None:
     """What pack-constants makes of a contraction with constant `weights`."""
     maps, _, _ = maps_of(spec)
     t = TensorType(weights.shape, out.dtype)
@@ -84,7 +86,7 @@ CASES: list[tuple[str, dict[str, int]]] = [
 @pytest.mark.parametrize(("spec", "sizes"), CASES, ids=str)
 def test_packed(spec: str, sizes: dict[str, int], dynamic: str, target: str) -> None:
     arrays = run_packed(spec, sizes, F32, target, dynamic)
-    check(spec, arrays, F32, sizes["k"] if "k" in sizes else 24)
+    check(spec, arrays, F32, sizes.get("k", 24))
 
 
 @pytest.mark.parametrize("panel_bytes", [16, 32, 128])

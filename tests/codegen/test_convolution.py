@@ -1,4 +1,6 @@
-"""Convolutions against a sum over the window in NumPy (f64): strides, dilations, groups, depthwise, packed filters, epilogues."""
+"""Convolutions against a sum over the window in NumPy (f64): strides, dilations, groups, depthwise, packed filters,
+epilogues.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class Case:
         return (*self.window, self.image[-1] // self.groups, self.features)
 
     def __str__(self) -> str:
-        return f"{self.image}*{self.window}->{self.features}s{self.strides}d{self.dilations}g{self.groups}".replace(" ", "")
+        return f"{self.image}*{self.window}->{self.features}s{self.strides}d{self.dilations}g{self.groups}".replace(
+            " ", ""
+        )
 
 
 def reference(case: Case, image: Array, filter: Array) -> Array:
@@ -103,7 +107,10 @@ def run_conv(case: Case, packed: bool, dtype: DType, target: str, dynamic: bool 
         depth = math.prod(case.filter_shape[:-1])
         split = filter.reshape(depth, case.groups, case.features // case.groups).transpose(1, 0, 2)
         weights = pack(split, 64 // dtype.size_bytes, (case.groups,)).copy()
-    hide = (lambda s: (*(None for _ in s[:-1]), s[-1])) if dynamic else (lambda s: s)
+
+    def hide(shape: tuple[int, ...]) -> tuple[int | None, ...]:
+        return (*(None for _ in shape[:-1]), shape[-1]) if dynamic else shape
+
     inputs = [TensorType(hide(case.image), dtype), TensorType(weights.shape, dtype)]
     output = TensorType(hide(case.out_shape), dtype)
 

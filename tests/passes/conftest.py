@@ -5,6 +5,7 @@ The passes run in this process, and so does filecheck; `// -----` separates part
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ class PassTest(pytest.Item):
 
         import_passes()
         words = shlex.split(self.arguments)
-        passes = tuple(parse_pass(w) for flag, w in zip(words, words[1:], strict=False) if flag == "--pass")
+        passes = tuple(parse_pass(w) for flag, w in itertools.pairwise(words) if flag == "--pass")
         shown: list[str] = []
         for part in _SPLIT.split(self.text):
             try:

@@ -141,14 +141,20 @@ def contract(op: s.ContractOp, lhs: Array, rhs: Array, output: Array) -> Array:
 
 @semantics(s.ConvOp)
 def conv(op: s.ConvOp, x: Array, w: Array, output: Array) -> Array:
-    rank = op.spatial_rank
+    return grouped_convolution(x, w, output, op.strides, op.dilations, op.groups)
+
+
+def grouped_convolution(
+    x: Array, w: Array, output: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
+) -> Array:
+    """output + the convolution of a padded NHWC image with an HWCF filter, any number of spatial dimensions."""
     wide = widen(output)
-    counts, groups = output.shape[1:-1], op.groups
+    counts = output.shape[1:-1]
     channels, features = w.shape[-2], w.shape[-1] // groups
     result: Array = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
-    for offset in window_offsets(w.shape[:rank], op.dilations):
-        kernel = w[tuple(o // d for o, d in zip(offset, op.dilations, strict=True))]
-        piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *op.strides, 1))
+    for offset in window_offsets(w.shape[:-2], dilations):
+        kernel = w[tuple(o // d for o, d in zip(offset, dilations, strict=True))]
+        piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *strides, 1))
         split = piece.reshape(x.shape[0], *counts, groups, channels).astype(wide.dtype)
         kernel = kernel.reshape(channels, groups, features).astype(wide.dtype)
         result += np.einsum("b...gc,cgf->b...gf", split, kernel, optimize=True)

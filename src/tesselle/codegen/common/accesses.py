@@ -132,7 +132,14 @@ class Access:
 
     def _gather(self, v: BodyVectorizer, dim: int, counters: Counters, how: Along) -> Value:
         assert v.lanes is not None
-        if how is Along.IRREGULAR or self.needs_lanes(dim):
+        if how is not Along.IRREGULAR and v.mask is None:
+            # Scalar loads at constant distances cost no more than a gather, and need no vector of offsets.
+            result = zero(v.b, VectorType((v.lanes,), self.dtype))
+            for lane in range(v.lanes):
+                element = self.load_scalar(v.b, {**counters, dim: ix.add(v.b, counters[dim], lane)})
+                result = v.b.insert(vector.InsertOp(element, result, (lane,))).result
+            return result
+        if how is Along.IRREGULAR:
             lanes: Lane = Linear(ix.as_value(v.b, counters[dim]))
             at = [self._lane_index(v, e, dim, lanes, counters) for e in self.map.results]
             return v.gather(self.buffer, [self._shifted(v, i, s) for i, s in zip(at, self.shifts, strict=True)])

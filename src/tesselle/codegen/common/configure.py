@@ -69,10 +69,13 @@ def estimate_ns(classes: LoopClasses) -> float:
 
 
 def contiguous_classes(classes: LoopClasses) -> dict[int, bool]:
-    """Classes that are the last dimension of some operand; True where it is an output's."""
+    """Classes that are the last dimension of some operand of the highest rank; True where it is an output's."""
     found: dict[int, bool] = {}
+    rank = max((len(m.results) for op in classes.ops for m in op.indexing_maps), default=0)
     for op in classes.ops:
         for i, (v, m) in enumerate(zip(op.operands, op.indexing_maps, strict=True)):
+            if len(m.results) < rank:
+                continue
             if isinstance(v.type, TensorType) and m.results and isinstance(m.results[-1], AffineDim):
                 cls = classes.of[op, m.results[-1].position]
                 found[cls] = found.get(cls, False) or i >= len(op.inputs)

@@ -1,8 +1,8 @@
 """The strategy for matrix products: linalg.contract of floats in any layout, with an elementwise epilogue.
 
-How the steps map: *tile* chooses registers, cache blocks and workgroups and writes them on the operation (`tiling`); *vectorize*
-replaces the whole function by the tiled kernel (contraction_kernel). Fusion and bufferization have no step of their own: the
-epilogue is emitted on the accumulators, and operands are read where they lie, through strides.
+How the steps map: *tile* chooses registers, cache blocks and workgroups and writes them on the operation (`tiling`);
+*vectorize* replaces the whole function by the tiled kernel (contraction_kernel). Fusion and bufferization have no step
+of their own: the epilogue is emitted on the accumulators, and operands are read where they lie, through strides.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ContractionPlan:
     tiling: Tiling
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        own = list(self.kernel.push_constants)
+        own = list(self.kernel.index_push_constants)
 
         def evaluate(extent: Extent) -> ix.Size:
             return Extent(extent.coefficient, tuple(push_constants[own.index(f)] for f in extent.factors)).value(b)
@@ -86,7 +86,12 @@ class lowering:
         assert isinstance(end, ReturnOp)
         self.old = [op for op in block if op is not end and op not in keep]
         for op in self.problem.scalars:
-            if isinstance(op, tensor.ExtractOp):
+            if isinstance(op, tensor.DimOp):
+                buffer = binding_of(op.operand)
+                assert buffer is not None
+                b = Builder.before_op(op)
+                op.replace_with(ix.as_value(b, self.kernel.binding_dim(buffer, op.axis)))
+            elif isinstance(op, tensor.ExtractOp):
                 buffer = binding_of(op.operand)
                 assert buffer is not None
                 op.replace_with(Builder.before_op(op).insert(memref.LoadOp(buffer, op.indices)).result)
@@ -130,7 +135,9 @@ def plan_of(kernel: KernelFunction, root: Root, init: Value, target: TargetShape
 
 
 def oriented(problem: Problem) -> Problem:
-    """The problem with the contiguous dimension of its first result among the columns, loops in the order of that result."""
+    """The problem with the contiguous dimension of its first result among the columns, loops in the order of that
+    result.
+    """
     root, order = problem.root, list(problem.results[0].target.strides)
     target = problem.results[0].target
     moving = [d for d in order if root.sizes[d].known != 1]
@@ -175,7 +182,9 @@ def split_features(problem: Problem, split: SplitLoop) -> Problem:
 
 
 def float_types(op: Op, *values: Value) -> DType | None:
-    """The root's element type, when sums of products of these operands are kept in a float type that holds all their values."""
+    """The root's element type, when sums of products of these operands are kept in a float type that holds all their
+    values.
+    """
     dtype = tensor_type(op.result).dtype
     accumulator = ACCUMULATORS.get(dtype)
     for v in values:
@@ -185,9 +194,7 @@ def float_types(op: Op, *values: Value) -> DType | None:
     return dtype
 
 
-def sizes_of_loops(
-    sources: Sources, operands: Sequence[tuple[Value, AffineMap]]
-) -> dict[int, Extent] | None:
+def sizes_of_loops(sources: Sources, operands: Sequence[tuple[Value, AffineMap]]) -> dict[int, Extent] | None:
     """The size of every loop that walks a whole dimension of an operand; None when an operand is no binding."""
     sizes: dict[int, Extent] = {}
     for value, map in operands:
@@ -233,4 +240,6 @@ def packed_root(kernel: KernelFunction, op: PackedContractOp) -> Root | None:
     _, strides = sources.dense(rhs)
     packed = Operand(rhs, tensor_type(op.rhs).dtype, dict(zip(op.batch_loops, strides, strict=False)))
     m = op.m_loops
-    return Root(op, sizes, op.batch_loops, m, op.n_loops, op.k_loops, lhs, PackedRhs(packed, op.panel), out_loops, dtype)
+    return Root(
+        op, sizes, op.batch_loops, m, op.n_loops, op.k_loops, lhs, PackedRhs(packed, op.panel), out_loops, dtype
+    )

@@ -1,7 +1,8 @@
 """The end of a contraction: initial values, the elementwise stages on vectors of columns, and the stores.
 
-Stages run on accumulators while these are in registers. Where a stage is expensive (gelu, tanh) or a block is cut by the edge of
-the result, the accumulators go through a small tile of local memory instead, so that the stage is emitted once, in a loop.
+Stages run on accumulators while these are in registers. Where a stage is expensive (gelu, tanh) or a block is cut by
+the edge of the result, the accumulators go through a small tile of local memory instead, so that the stage is emitted
+once, in a loop.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ INLINE_WEIGHT = 12
 
 @dataclass
 class Access:
-    """An operand of the epilogue inside one workgroup: flat memory, offset of the batch, movement along rows and columns."""
+    """An operand of the epilogue inside one workgroup: flat memory, offset of the batch, movement along rows and
+    columns.
+    """
 
     flat: Value
     dtype: DType
@@ -83,7 +86,10 @@ class Memory:
 
     def flat_of(self, operand: Operand) -> Value:
         b = self.entry
-        sizes = [b.insert(memref.DimOp(operand.buffer, d)).result if s is None else s for d, s in enumerate(_shape(operand.buffer))]
+        sizes = [
+            b.insert(memref.DimOp(operand.buffer, d)).result if s is None else s
+            for d, s in enumerate(_shape(operand.buffer))
+        ]
         return self.flat(operand.buffer, ix.product(b, sizes))
 
 
@@ -93,7 +99,9 @@ def _shape(buffer: Value) -> Sequence[int | None]:
 
 @dataclass
 class Place:
-    """A vector of columns of the result: `row`, `column`: linear indices; `mask`, `end`: of a vector that may be cut at `end`."""
+    """A vector of columns of the result: `row`, `column`: linear indices; `mask`, `end`: of a vector that may be cut at
+    `end`.
+    """
 
     row: ix.Size
     column: ix.Size
@@ -147,8 +155,7 @@ class Epilogue:
             else:
                 args.append(self._read(b, source, place, cache, key, dtype))
         body = BodyVectorizer(b, b, lambda d: self._index(b, stage.loops[d], place), place.lanes, place.mask)
-        for result, lane in zip(stage.op.results, body.block(block, args), strict=True):
-            values[result] = lane
+        values.update(zip(stage.op.results, body.block(block, args), strict=True))
 
     def _index(self, b: Builder, loop: int, place: Place) -> Lane:
         """The counter of a loop of the root, on every lane."""
@@ -209,7 +216,9 @@ class Epilogue:
 
     # ------------------------------------------------------------------------------------------ blocks
 
-    def finish_inline(self, b: Builder, accumulators: Sequence[Value], row: ix.Size, column: ix.Size, vectors: int) -> None:
+    def finish_inline(
+        self, b: Builder, accumulators: Sequence[Value], row: ix.Size, column: ix.Size, vectors: int
+    ) -> None:
         """A whole block, from registers."""
         cache: Cache = {}
         for n, accumulator in enumerate(accumulators):
@@ -219,10 +228,21 @@ class Epilogue:
             self.finish(b, accumulator, place, cache, (i, j))
 
     def finish_rolled(
-        self, b: Builder, tile: Value, row: ix.Size, rows: ix.Size, column: ix.Size, vectors: int, lanes: int, end: ix.Size | None
+        self,
+        b: Builder,
+        tile: tuple[Value, int],
+        row: ix.Size,
+        rows: ix.Size,
+        column: ix.Size,
+        vectors: ix.Size,
+        lanes: int,
+        end: ix.Size | None,
     ) -> None:
-        """`rows` rows of a block that lies in `tile`; columns are cut at `end` unless that is None."""
-        width = vectors * lanes
+        """`rows` x `vectors` of a block in local memory (`tile`: the memory, and elements from one row to the next).
+
+        Columns are cut at `end` unless that is None.
+        """
+        memory, width = tile
         dtype = self.problem.root.accumulator
 
         def one_row(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
@@ -232,7 +252,7 @@ class Epilogue:
                 place = Place(ix.add(d, row, i), ix.add(d, column, offset), lanes)
                 if end is not None:
                     place.mask, place.end = create_mask(d, ix.sub(d, end, place.column), lanes), end
-                self.finish(d, load_vector(d, tile, at, lanes, dtype), place, {}, (0, 0))
+                self.finish(d, load_vector(d, memory, at, lanes, dtype), place, {}, (0, 0))
                 return ()
 
             for_loop(c, 0, vectors, 1, (), one_vector)

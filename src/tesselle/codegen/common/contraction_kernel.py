@@ -1,14 +1,14 @@
 """The kernel of a contraction: one workgroup computes a tile of rows x columns of the result for one batch.
 
     for each block of the reduction (at most `depth` steps):
-        copy the tile's part of the right-hand side into panels, and of the left-hand side into rows    (where the tiling says so)
+        copy the tile's part of the right-hand side into panels, of the left-hand side into rows (if the tiling says so)
         for each panel of columns, for each block of rows:
             accumulators = first block ? 0 : saved sums
-            for each step: accumulators += broadcast(lhs) * rhs                                        (the register kernel)
+            for each step: accumulators += broadcast(lhs) * rhs   (the register kernel)
             last block ? epilogue and store : save the sums
 
-Between blocks of the reduction sums are kept in local memory, never in the result, which may share memory with an operand of the
-epilogue. Rows behind the last repeat the last one in the register kernel, and are not stored.
+Between blocks of the reduction sums are kept in local memory, never in the result, which may share memory with an
+operand of the epilogue. Rows behind the last repeat the last one in the register kernel, and are not stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from dataclasses import dataclass, replace
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.contraction_epilogue import Epilogue, Memory
 from tesselle.codegen.common.contraction_layout import ZERO, Extent, Segments
-from tesselle.codegen.common.contraction_micro import Steps, create_mask, dot_products, load_vector, outer_products
+from tesselle.codegen.common.contraction_micro import (
+    Steps,
+    create_mask,
+    dot_products,
+    load_scalar,
+    load_vector,
+    outer_products,
+)
 from tesselle.codegen.common.contraction_problem import PackedRhs, Problem
 from tesselle.codegen.common.contraction_tiling import RhsMode, Tiling
 from tesselle.codegen.common.loops import for_loop
@@ -57,7 +64,9 @@ class KBlock:
 
 
 def reductions_of(problem: Problem) -> list[Reduction]:
-    """The segments of the reduction, outermost first, at least one; loops that are contiguous in both operands are merged."""
+    """The segments of the reduction, outermost first, at least one; loops that are contiguous in both operands are
+    merged.
+    """
     root = problem.root
     packed = isinstance(root.rhs, PackedRhs)
     found: list[Reduction] = []
@@ -152,6 +161,9 @@ class ContractionKernel:
     def emit(self, b: Builder) -> None:
         if self.tiling.mode is RhsMode.DOT:
             self._emit_dots(b)
+            return
+        if self.tiling.mode is RhsMode.STREAM:
+            self._emit_stream(b)
             return
         t = self.tiling
         self.inner_count = self._inner_segments()
@@ -257,13 +269,24 @@ class ContractionKernel:
         if t.mode is RhsMode.PACK:
             source = Source(self.rhs, ix.add(b, self.rhs_base, block.rhs), self.rhs_columns)
             dest = Dest(self.panels, self.problem.root.accumulator)
-            pack_panels(
-                b, source, dest, block.steps, self.column0, self.column1, t.vectors, t.lanes, self.panel_size
-            )
+            pack_panels(b, source, dest, block.steps, self.column0, self.column1, t.vectors, t.lanes, self.panel_size)
         if t.pack_lhs:
             source = Source(self.lhs, ix.add(b, self.lhs_base, block.lhs), self.lhs_rows)
             dest = Dest(self.packed_rows, self.problem.root.accumulator)
             pack_rows(b, source, dest, block.steps, self.row0, self.row1, t.lanes, self.row_size)
+
+        if t.mode is RhsMode.DEPTHWISE:
+            # The right-hand side is small: whole pixels of the left-hand side one after the other.
+            def pixels(c: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
+                def channels(d: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
+                    self._tile(d, block, row, column)
+                    return ()
+
+                for_loop(c, self.column0, self.column1, t.width, (), channels)
+                return ()
+
+            for_loop(b, self.row0, self.row1, t.rows, (), pixels)
+            return
 
         def panel(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
             def rows(d: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
@@ -291,7 +314,9 @@ class ContractionKernel:
             place = ix.mul(b, position, t.rows * t.width)
 
             def saved(c: Builder) -> list[Value]:
-                return [load_vector(c, self.saved, ix.add(c, place, n * t.lanes), t.lanes, type.dtype) for n in range(count)]
+                return [
+                    load_vector(c, self.saved, ix.add(c, place, n * t.lanes), t.lanes, type.dtype) for n in range(count)
+                ]
 
             start = choose(b, block.is_first, lambda c: [zero(c, type)] * count, saved)
         sums = self._multiply(b, block, row, column, start)
@@ -332,11 +357,12 @@ class ContractionKernel:
                 lhs_columns = [along.locate(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [self._column_offset(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [ix.add(b, c, block.rhs) for c in columns]
-            steps = [Steps(s.lower, s.upper, l, s.rhs) for s, l in zip(block.steps, lhs_steps, strict=True)]
+            steps = [Steps(s.lower, s.upper, left, s.rhs) for s, left in zip(block.steps, lhs_steps, strict=True)]
 
             def masked(c: Builder) -> list[Value]:
                 masks = [
-                    create_mask(c, ix.sub(c, self.column1, ix.add(c, column, j * t.lanes)), t.lanes) for j in range(t.vectors)
+                    create_mask(c, ix.sub(c, self.column1, ix.add(c, column, j * t.lanes)), t.lanes)
+                    for j in range(t.vectors)
                 ]
                 return outer_products(c, start, lhs, (self.rhs, columns), steps, masks, lhs_columns)
 
@@ -360,9 +386,7 @@ class ContractionKernel:
         rows = lhs[1]
         if t.pack_lhs:
             rows = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in rows]
-        steps = [
-            Steps(s.lower, s.upper, l, r) for s, l, r in zip(block.steps, lhs_steps, rhs_steps, strict=True)
-        ]
+        steps = [Steps(s.lower, s.upper, x, y) for s, x, y in zip(block.steps, lhs_steps, rhs_steps, strict=True)]
         return outer_products(b, start, (lhs_memory, rows), (memory, columns), steps)
 
     @property
@@ -429,7 +453,7 @@ class ContractionKernel:
                 c.insert(vector.StoreOp(v, self.tile, [ix.as_value(c, n * t.lanes)]))
             rows = ix.minimum(c, ix.sub(c, self.rows, row), t.rows) if cut else t.rows
             end = self.columns if cut else None
-            self.epilogue.finish_rolled(c, self.tile, row, rows, column, t.vectors, t.lanes, end)
+            self.epilogue.finish_rolled(c, (self.tile, t.width), row, rows, column, t.vectors, t.lanes, end)
             return ()
 
         def whole(c: Builder) -> Sequence[Value]:
@@ -443,7 +467,9 @@ class ContractionKernel:
     # ------------------------------------------------------------------------------------------ dot products
 
     def _emit_dots(self, b: Builder) -> None:
-        """Few rows, reduction contiguous in both operands: vectors run along the reduction, `lanes` columns make a block."""
+        """Few rows, reduction contiguous in both operands: vectors run along the reduction, `lanes` columns make a
+        block.
+        """
         t = self.tiling
         (r,) = self.reductions
         self.tile = self.local(t.rows * t.lanes)
@@ -455,7 +481,8 @@ class ContractionKernel:
         def block(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
             def group(d: Builder, g: Value, _: list[Value]) -> Sequence[Value]:
                 columns = [
-                    self._column_offset(d, ix.minimum(d, ix.add(d, ix.add(d, column, g), j), last)) for j in range(together)
+                    self._column_offset(d, ix.minimum(d, ix.add(d, ix.add(d, column, g), j), last))
+                    for j in range(together)
                 ]
                 dots = dot_products(d, (self.lhs, rows), (self.rhs, columns), r.size.value(d), t.lanes, dtype)
                 for n, value in enumerate(dots):
@@ -465,13 +492,105 @@ class ContractionKernel:
                 return ()
 
             for_loop(c, 0, t.lanes, together, (), group)
-            self.epilogue.finish_rolled(c, self.tile, 0, t.rows, column, 1, t.lanes, self.columns)
+            self.epilogue.finish_rolled(c, (self.tile, t.lanes), 0, t.rows, column, 1, t.lanes, self.columns)
             return ()
 
         for_loop(b, self.column0, self.column1, t.lanes, (), block)
 
+    # ------------------------------------------------------------------------------------------ streams
 
-def grid(b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]) -> tuple[Value, Value, Value]:
+    def _emit_stream(self, b: Builder) -> None:
+        """Very few rows, columns contiguous: the right-hand side is read row by row, sums are kept in local memory."""
+        t = self.tiling
+        dtype = self.problem.root.accumulator
+        width = t.column_tile
+        sums = self.local(t.rows * width)
+        count = ix.sub(b, self.column1, self.column0)
+        vectors = ix.ceildiv(b, count, t.lanes)
+        nothing = zero(b, VectorType((t.lanes,), dtype))
+
+        def clear(c: Builder, n: Value, _: list[Value]) -> Sequence[Value]:
+            for i in range(t.rows):
+                c.insert(vector.StoreOp(nothing, sums, [ix.as_value(c, ix.add(c, n, i * width))]))
+            return ()
+
+        for_loop(b, 0, ix.mul(b, vectors, t.lanes), t.lanes, (), clear)
+        rows = [ix.add(b, self.lhs_base, self.lhs_rows.locate(b, i)) for i in range(t.rows)]
+        start = ix.add(b, self.rhs_base, self.rhs_columns.locate(b, self.column0))
+        whole = ix.mul(b, ix.floordiv(b, count, t.lanes), t.lanes)
+        together = min(4, max(1, 8 // t.rows))
+        *outer, inner = self.reductions
+
+        def walk(c: Builder, rest: Sequence[Reduction], at_lhs: ix.Size, at_rhs: ix.Size) -> None:
+            if rest:
+                r, *deeper = rest
+
+                def iteration(d: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
+                    next_lhs = ix.add(d, at_lhs, ix.mul(d, i, r.lhs.value(d)))
+                    walk(d, deeper, next_lhs, ix.add(d, at_rhs, ix.mul(d, i, r.rhs.value(d))))
+                    return ()
+
+                for_loop(c, 0, r.size.value(c), 1, (), iteration)
+                return
+            size = inner.size.value(c)
+            grouped = ix.mul(c, ix.floordiv(c, size, together), together)
+            for lower, upper, steps in ((0, grouped, together), (grouped, size, 1)):
+
+                def some(d: Builder, k: Value, _: list[Value], steps: int = steps) -> Sequence[Value]:
+                    self._stream_steps(d, sums, rows, (at_lhs, ix.add(d, start, at_rhs)), k, steps, whole, count)
+                    return ()
+
+                for_loop(c, lower, upper, steps, (), some)
+
+        walk(b, outer, 0, 0)
+        self.epilogue.finish_rolled(b, (sums, width), 0, t.rows, self.column0, vectors, t.lanes, self.columns)
+
+    def _stream_steps(
+        self,
+        b: Builder,
+        sums: Value,
+        rows: Sequence[ix.Size],
+        at: tuple[ix.Size, ix.Size],
+        k: Value,
+        steps: int,
+        whole: ix.Size,
+        count: ix.Size,
+    ) -> None:
+        """sums[i, n] += lhs[i, k + s] * rhs[k + s, n] for s < steps and all columns."""
+        t, inner = self.tiling, self.reductions[-1]
+        dtype = self.problem.root.accumulator
+        type = VectorType((t.lanes,), dtype)
+        factors: list[list[Value]] = []
+        places: list[ix.Size] = []
+        for s in range(steps):
+            step = ix.add(b, k, s)
+            along = ix.add(b, at[0], ix.mul(b, step, inner.lhs.value(b)))
+            scalars = [load_scalar(b, self.lhs, ix.add(b, r, along), dtype) for r in rows]
+            factors.append([b.insert(vector.BroadcastOp(x, type)).result for x in scalars])
+            places.append(ix.add(b, at[1], ix.mul(b, step, inner.rhs.value(b))))
+
+        def column(c: Builder, n: ix.Size, mask: Value | None) -> None:
+            loaded = [load_vector(c, self.rhs, ix.add(c, p, n), t.lanes, dtype, mask) for p in places]
+            for i in range(len(rows)):
+                place = ix.add(c, n, i * t.column_tile)
+                value = load_vector(c, sums, place, t.lanes, dtype)
+                for v, f in zip(loaded, factors, strict=True):
+                    value = c.insert(vector.FmaOp(f[i], v, value)).result
+                c.insert(vector.StoreOp(value, sums, [ix.as_value(c, place)]))
+
+        def full(c: Builder, n: Value, _: list[Value]) -> Sequence[Value]:
+            column(c, n, None)
+            return ()
+
+        for_loop(b, 0, whole, t.lanes, (), full)
+        rest = ix.sub(b, count, whole)
+        if ix.known(rest) != 0:
+            column(b, whole, create_mask(b, rest, t.lanes))
+
+
+def grid(
+    b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]
+) -> tuple[Value, Value, Value]:
     """Workgroups along columns, rows and batches; `sizes` evaluates an extent where the grid is computed."""
     root = problem.root
     return (

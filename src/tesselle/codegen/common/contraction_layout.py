@@ -1,7 +1,7 @@
 """Layouts of contractions: sizes as products of numbers and values, strides of operands along loops, linear indices.
 
-A contraction walks groups of loops (batch, rows, columns, reduction), each by one linear index. `Segments` says where an
-operand's element for a linear index lies; adjacent loops that are contiguous to each other are one segment.
+A contraction walks groups of loops (batch, rows, columns, reduction), each by one linear index. `Segments` says where
+an operand's element for a linear index lies; adjacent loops that are contiguous to each other are one segment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from tesselle.ir.types import DType
 
 @dataclass(frozen=True)
 class Extent:
-    """A size or stride: `coefficient` times the index values `factors` (in a fixed order, so that equal ones compare so)."""
+    """A size or stride: `coefficient` times the index values `factors` (in a fixed order, so that equal ones compare
+    so).
+    """
 
     coefficient: int
     factors: tuple[Value, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.types import DType, VectorType
 from tesselle.support.dtypes import I1
+
+_UNROLLED_STEPS = 9
+"""Windows of at most this many places are unrolled in elementwise products."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,9 @@ def outer_products(
 ) -> list[Value]:
     """accumulators[i * columns + j] += sum over steps of broadcast(lhs row i) * (rhs vector j).
 
-    `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each vector the
-    lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is no broadcast
-    element but the vector at that distance from its row, one distance for each column.
+    `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each
+    vector the lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is
+    no broadcast element but the vector at that distance from its row, one distance for each column.
     """
     type = accumulators[0].type
     assert isinstance(type, VectorType)
@@ -91,10 +95,26 @@ def outer_products(
                 result.append(b.insert(vector.FmaOp(spread, v, accs[i * len(vectors) + j])).result)
         return result
 
-    def nest(b: Builder, rest: Sequence[Steps], accs: Sequence[Value], along_lhs: ix.Size, along_rhs: ix.Size) -> list[Value]:
+    def nest(
+        b: Builder, rest: Sequence[Steps], accs: Sequence[Value], along_lhs: ix.Size, along_rhs: ix.Size
+    ) -> list[Value]:
         if not rest:
             return body(b, accs, along_lhs, along_rhs)
         s, *inner = rest
+        if unrolled:
+            lower, upper = ix.known(s.lower), ix.known(s.upper)
+            assert lower is not None
+            assert upper is not None
+            values = list(accs)
+            for i in range(lower, upper):
+                values = nest(
+                    b,
+                    inner,
+                    values,
+                    ix.add(b, along_lhs, ix.mul(b, i, s.lhs)),
+                    ix.add(b, along_rhs, ix.mul(b, i, s.rhs)),
+                )
+            return values
 
         def iteration(c: Builder, i: Value, values: list[Value]) -> Sequence[Value]:
             at_lhs = ix.add(c, along_lhs, ix.mul(c, i, s.lhs))
@@ -103,6 +123,9 @@ def outer_products(
 
         return for_loop(b, s.lower, s.upper, 1, accs, iteration)
 
+    # A small window is one straight piece of code.
+    trips = math.prod(ix.known(ix.sub(b, s.upper, s.lower)) or _UNROLLED_STEPS + 1 for s in steps)
+    unrolled = lhs_columns is not None and trips <= _UNROLLED_STEPS and all(s.lower == 0 for s in steps)
     return nest(b, steps, accumulators, 0, 0)
 
 
@@ -132,7 +155,7 @@ def dot_products(
     if ix.known(rest) != 0:
         mask = create_mask(b, rest, lanes)
         accs = body(b, whole, accs, mask)
-    return [b.insert(vector.ReductionOp(vector.CombiningKind.ADD, a)).result for a in accs]
+    return [b.insert(vector.ReductionOp(vector.CombiningKind.ADD, a, None)).result for a in accs]
 
 
 def create_mask(b: Builder, count: ix.Size, lanes: int) -> Value:

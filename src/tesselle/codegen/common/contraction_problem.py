@@ -2,8 +2,9 @@
 
     root[batch, m, n] = init + sum over k of lhs[batch, m, k] * rhs[batch, k, n];  results = epilogue(root)
 
-Each of batch, m, n, k is a list of loops; operands are strides along loops (see contraction_layout). Matrix products with any
-layout, their packed forms, and convolutions (whose input's strides along window loops are dilations) all become a `Problem`.
+Each of batch, m, n, k is a list of loops; operands are strides along loops (see contraction_layout). Matrix products
+with any layout, their packed forms, and convolutions (whose input's strides along window loops are dilations) all
+become a `Problem`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ ACCUMULATORS: Mapping[DType, DType] = {F32: F32, F64: F64, F16: F32, BF16: F32}
 
 @dataclass(frozen=True)
 class PackedRhs:
-    """A right-hand side in panels: [batch…, ceil(N / panel), K, panel], columns behind N are zero. `operand` has the batch strides."""
+    """A right-hand side in panels: [batch…, ceil(N / panel), K, panel], columns behind N are zero. `operand` has the
+    batch strides.
+    """
 
     operand: Operand
     panel: int
@@ -47,8 +50,8 @@ class Scalar:
 class Stage:
     """One elementwise linalg.generic of the epilogue.
 
-    `inputs`: for each input and output operand where its element comes from: memory, a scalar, an earlier tensor of the kernel,
-    or nothing (its body argument has no uses). `loops`: the root's loop for each loop of the generic.
+    `inputs`: for each input and output operand where its element comes from: memory, a scalar, an earlier tensor of the
+    kernel, or nothing (its body argument has no uses). `loops`: the root's loop for each loop of the generic.
     """
 
     op: GenericOp
@@ -139,7 +142,7 @@ class Sources:
         return sizes, [product_of(sizes[d + 1 :]) for d in range(len(sizes))]
 
     def operand(self, value: Value, map: AffineMap) -> Operand | None:
-        """A tensor that is read from a binding through `map`; None when it is no such tensor, or the map is not linear."""
+        """A tensor that is read from a binding through `map`; None for other tensors and for maps that are not linear."""
         buffer = binding_of(value)
         return None if buffer is None else self.memory(buffer, map)
 
@@ -187,7 +190,9 @@ def binding_of(value: Value) -> Value | None:
 
 def elementwise_body(op: GenericOp) -> bool:
     """Whether the body consists of operations that work on vectors, and reads no memory by itself."""
-    return all(ELEMENTWISE in o.TRAITS or isinstance(o, arith.ConstantOp | IndexOp | LinalgYieldOp) for o in op.body.block)
+    return all(
+        ELEMENTWISE in o.TRAITS or isinstance(o, arith.ConstantOp | IndexOp | LinalgYieldOp) for o in op.body.block
+    )
 
 
 _TRANSPARENT = (bufferization.ToTensorOp, FillOp, tensor.EmptyOp, tensor.SplatOp, tensor.CastOp, ReturnOp)
@@ -242,7 +247,7 @@ def _is_zero(value: Value | float) -> bool:
 
 
 def _is_scalar(op: Op) -> bool:
-    if isinstance(op, tensor.ExtractOp):
+    if isinstance(op, tensor.ExtractOp | tensor.DimOp):
         return binding_of(op.operand) is not None
     known = ELEMENTWISE in op.TRAITS or isinstance(op, arith.ConstantOp)
     return known and not any(isinstance(t, TensorType) for t in op.result_types)

@@ -1,9 +1,9 @@
 """How a contraction is cut: registers, cache blocks, workgroups; and how its right-hand side is read.
 
-Registers hold `rows` x `vectors` accumulators, beside them one vector of the right-hand side per column of accumulators and one
-broadcast element of the left-hand side: 6 x 2 with 16 registers, 14 x 2 with 32, 4 x 2 without fused multiply-add (the
-product needs a register of its own). A panel of the right-hand side (`depth` x `vectors` registers wide) stays in the L1 cache
-while all rows of the workgroup pass by; the panels of the workgroup stay in the L2 cache.
+Registers hold `rows` x `vectors` accumulators, beside them one vector of the right-hand side per column of accumulators
+and one broadcast element of the left-hand side: 6 x 2 with 16 registers, 14 x 2 with 32, 4 x 2 without fused multiply-
+add (the product needs a register of its own). A panel of the right-hand side (`depth` x `vectors` registers wide) stays
+in the L1 cache while all rows of the workgroup pass by; the panels of the workgroup stay in the L2 cache.
 """
 
 from __future__ import annotations
@@ -24,11 +24,19 @@ _PACKED_COLUMN_LIMIT = 512
 _PANEL_BYTES = 256 * 1024
 """Panels of a workgroup leave room in the L2 cache for the left-hand side."""
 _DEPTH = 512
-_WHOLE_DEPTH = 768
+_WHOLE_DEPTH = 1024
 """A reduction of at most this many steps is one pass."""
 _WORKGROUP_FLOPS = 1_500_000
 """Workgroups are not made smaller than this for the sake of parallelism (about 20 microseconds)."""
 _WORKGROUPS = 8
+_FEW_ROWS = 12
+"""With at most so many rows packing takes most of the time: short and wide blocks, so that it reads long pieces of
+memory.
+"""
+_STREAM_ROWS = 4
+_STREAM_COLUMNS = 1024
+_BYTE_FLOPS = 4
+"""Moving a byte from memory takes about as long as so many operations."""
 
 
 class RhsMode(enum.Enum):
@@ -37,14 +45,19 @@ class RhsMode(enum.Enum):
     PACKED = "panels made at compile time"
     PACK = "panels made in local memory by each workgroup"
     DIRECT = "rows in place: contiguous along columns, all rows of the left-hand side in one register block"
+    STREAM = (
+        "rows in place, one after the other, for very few rows of the left-hand side; sums are kept in the L1 cache"
+    )
     DEPTHWISE = "like DIRECT, but the left-hand side is a vector of columns as well"
     DOT = "columns in place: contiguous along the reduction, vectors run along it"
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup, multiples of
-    the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local memory first."""
+    """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup,
+    multiples of the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local
+    memory first.
+    """
 
     mode: RhsMode
     rows: int
@@ -66,8 +79,8 @@ def register_block(target: TargetShape, rows: int | None) -> tuple[int, int]:
     most = 4 if not target.has_fma and target.register_count <= 16 else 6 if target.register_count <= 16 else 14
     if rows is None or rows == 0:
         return most, 2
-    # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows the
-    # multipliers wait for their own results.
+    # A step takes about as long as its rows plus a part for the loads of the right-hand side; with fewer than four rows
+    # the multipliers wait for their own results.
     best = min(range(1, most + 1), key=lambda r: (math.ceil(rows / r) * (max(r, 4) + 0.6), r))
     return best, 2
 
@@ -81,13 +94,13 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     """The cut of `problem` for a processor."""
     root = problem.root
     lanes = target.lanes(root.accumulator)
-    rows, columns, depth = (root.size(d) for d in (root.m, root.n, root.k))
+    rows, columns = root.size(root.m), root.size(root.n)
     if isinstance(root.rhs, PackedRhs):
         lanes = min(lanes, root.rhs.panel)
     mr, vectors = register_block(target, rows.known)
     mode = _mode(problem, target, mr, lanes)
     accumulators = 2 * mr if mr > 4 else target.register_count - 4
-    if mode is RhsMode.DOT:
+    if mode in (RhsMode.DOT, RhsMode.STREAM):
         mr = rows.known or 1
         vectors = 1
     elif mode in (RhsMode.DIRECT, RhsMode.PACKED) and rows.known is not None and rows.known <= 4:
@@ -113,8 +126,11 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
 def _depth(problem: Problem, mode: RhsMode) -> int:
     """Steps of one pass: equal parts of the reduction, each small enough for the L1 cache."""
     depth = problem.root.size(problem.root.k).known
-    if mode in (RhsMode.DIRECT, RhsMode.DOT, RhsMode.DEPTHWISE):
+    if mode not in (RhsMode.PACK, RhsMode.PACKED):
         return max(1, depth) if depth is not None else 1 << 30
+    rows = problem.root.size(problem.root.m).known
+    if mode is RhsMode.PACK and rows is not None and rows <= _FEW_ROWS:
+        return max(1, balanced(depth or _UNKNOWN, _DEPTH // 4))
     if depth is None:
         return _DEPTH
     return max(1, depth) if depth <= _WHOLE_DEPTH else round_up(balanced(depth, _DEPTH), 8)
@@ -131,8 +147,14 @@ def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode
     along_k = root.along(root.k, root.rhs)
     if rows is not None and rows <= 2 * mr:
         contiguous = columns.inner_stride.known == 1 and columns.keeps_together(lanes)
-        if rows <= mr and contiguous:
-            return RhsMode.DIRECT
+        if contiguous:
+            columns_known = root.size(root.n).known
+            few = rows <= _STREAM_ROWS and root.rhs.dtype is root.accumulator
+            wide = columns_known is None or columns_known > 16 * lanes
+            if few and wide and len(columns.parts) == 1:
+                return RhsMode.STREAM
+            if rows <= mr:
+                return RhsMode.DIRECT
         lhs = root.along(root.k, root.lhs)
         straight = len(along_k.parts) == 1 == len(lhs.parts) and lhs.inner_stride.known == 1
         if rows <= 4 and straight and along_k.inner_stride.known == 1 and root.rhs.dtype is root.accumulator:
@@ -141,26 +163,34 @@ def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode
 
 
 def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) -> tuple[int, int]:
-    """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all cores."""
+    """Rows and columns of a workgroup: large enough to reuse what it loads, small enough for the caches and for all
+    cores.
+    """
     root = problem.root
     rows, columns, depth, batch = (_estimate(root.size(d)) for d in (root.m, root.n, root.k, root.batch))
-    limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED else _COLUMN_LIMIT
+    # Between passes the sums of the whole workgroup are kept, which takes room in the L2 cache.
+    limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED and kc >= depth else _COLUMN_LIMIT
     row_limit = _ROW_LIMIT
     if mode is RhsMode.PACK:
-        limit = min(limit, _PANEL_BYTES // (kc * root.accumulator.size_bytes))
+        most = _PANEL_BYTES // (kc * root.accumulator.size_bytes)
+        limit = most if rows <= _FEW_ROWS else min(limit, most)
     elif mode is not RhsMode.PACKED:
-        limit = columns
+        limit = _STREAM_COLUMNS if mode is RhsMode.STREAM else columns
     if mode is RhsMode.DEPTHWISE:
         row_limit = max(row_limit, _WORKGROUP_FLOPS // (2 * depth * columns))
     row_tile = round_up(balanced(rows, max(mr, row_limit // mr * mr)), mr)
     column_tile = round_up(balanced(columns, max(width, limit // width * width)), width)
-    flops = 2 * rows * columns * depth * batch
+    size = root.accumulator.size_bytes
+    work = max(2 * rows * columns * depth, _BYTE_FLOPS * size * (rows + columns) * depth) * batch
 
     def count() -> int:
         return math.ceil(rows / row_tile) * math.ceil(columns / column_tile) * batch
 
     # Splitting columns repeats no work; splitting rows packs the right-hand side once more.
-    while count() < _WORKGROUPS and flops > 2 * count() * _WORKGROUP_FLOPS:
+    if mode is RhsMode.STREAM:
+        # Whole pages of each row: shorter pieces would cost more in missed translations than a second core brings.
+        return row_tile, min(column_tile, _STREAM_COLUMNS)
+    while count() < _WORKGROUPS and work > 2 * count() * _WORKGROUP_FLOPS:
         if column_tile > 2 * width or (column_tile > width and row_tile <= mr):
             column_tile = round_up(math.ceil(column_tile / 2), width)
         elif row_tile > mr:

@@ -4,9 +4,9 @@ A convolution is a contraction whose rows are output pixels and whose reduction 
 
     out[(n, x…), f] = sum over (w…, c) of input[n, x·stride + w·dilation, c] * filter[(w…, c), f]
 
-so that the input is read in place, through strides (`stride` along pixels, `dilation` along the window), and nothing like im2col
-is ever stored. Groups are batches. Depthwise convolutions (one channel in, one out per group) have channels for columns and
-multiply element by element. Everything else is as for matrix products (see contraction).
+so that the input is read in place, through strides (`stride` along pixels, `dilation` along the window), and nothing
+like im2col is ever stored. Groups are batches. Depthwise convolutions (one channel in, one out per group) have channels
+for columns and multiply element by element. Everything else is as for matrix products (see contraction).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tesselle.codegen.common.contraction_layout import Extent, Operand
 from tesselle.codegen.common.contraction_problem import PackedRhs, Root, Sources, SplitLoop, binding_of
 from tesselle.codegen.common.strategy import KernelFunction, Plan, TargetShape
 from tesselle.dialects.core import bufferization
-from tesselle.dialects.core.tensor import EmptyOp, tensor_type
-from tesselle.dialects.linalg.ops import ConvOp, FillOp
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.linalg.ops import ConvOp, GenericOp
 from tesselle.dialects.linalg.packed import PackedConvOp
 from tesselle.ir.core import Value
 
@@ -128,17 +128,23 @@ def _filter(
 
 
 def _out_sizes(sources: Sources, op: ConvOp | PackedConvOp) -> Sequence[Extent] | None:
-    """Sizes of the result: known ones from its type, others from the tensor or the binding that it is written to."""
-    init = op.output.defining_op
-    while isinstance(init, FillOp):
-        init = init.output.defining_op
-    if isinstance(init, EmptyOp):
-        dynamic = iter(init.dynamic_dims)
-        return [Extent.of(next(dynamic)) if s is None else Extent(s) for s in init.result_type.shape]
+    """Sizes of the result: known ones from its type, others from the binding that it ends in."""
+    t = tensor_type(op.result)
+    if t.is_static:
+        return [Extent(s) for s in t.static_shape]
     buffer = binding_of(op.output)
-    if buffer is not None:
-        return sources.dense(buffer)[0]
-    for user in op.result.users:
+    return sources.dense(buffer)[0] if buffer is not None else _sizes_where_stored(sources, op.result)
+
+
+def _sizes_where_stored(sources: Sources, value: Value) -> Sequence[Extent] | None:
+    """Sizes of a tensor that is written to a binding, maybe after elementwise stages."""
+    for user in value.users:
         if isinstance(user, bufferization.MaterializeInDestinationOp):
             return sources.dense(user.dest)[0]
+        if isinstance(user, GenericOp) and user.is_elementwise:
+            found = _sizes_where_stored(sources, user.results[0])
+            read = user.indexing_maps[user.operands.index(value)].projected_dims()
+            written = user.output_maps[0].projected_dims()
+            if found is not None and read is not None and written is not None:
+                return [found[written.index(d)] for d in read]
     return None

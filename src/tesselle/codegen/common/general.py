@@ -10,9 +10,9 @@ from tesselle.codegen.common.bufferize import bufferize
 from tesselle.codegen.common.collapse import collapse_dims
 from tesselle.codegen.common.configure import Config, configure
 from tesselle.codegen.common.fusion import fuse_elementwise, inline_oversized, is_inlinable, widen_accumulators
+from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loop_classes import LoopClasses, analyse
 from tesselle.codegen.common.prepare import prepare
-from tesselle.codegen.common.rebuild import rebuilt
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.tiling import Tiles, fuse, tile, workgroup_count
 from tesselle.codegen.common.vectorize import vectorize
@@ -33,6 +33,7 @@ class GeneralPlan:
     kernel: KernelFunction
     target: TargetShape
     tiles: Tiles | None = None
+    grid: Grid | None = None
 
     def phases(self) -> Sequence[Phase]:
         return (
@@ -52,6 +53,9 @@ class GeneralPlan:
         inline_oversized(self.kernel, oversized(self.kernel))
         classes, config = self._analyse()
         self.tiles = Tiles(classes, config)
+        self.grid = g = Grid(self.kernel)
+        sizes = {c: g.size(classes.size[c]) for c in classes.tileable}
+        g.finish(*workgroup_count(classes, config, g.builder, sizes))
         eliminate_common_subexpressions(self.kernel.function)
         self.kernel.function.attributes["workgroup_tiles"] = tuple(config.workgroup.values())
         self.kernel.function.attributes["inner_tiles"] = tuple(config.inner.values())
@@ -73,12 +77,8 @@ class GeneralPlan:
         eliminate_dead_code(self.kernel.function)
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        assert self.tiles is not None
-        classes = self.tiles.classes
-        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
-        sizes = {c: rebuilt(b, classes.size[c], own) for c in classes.tileable}
-        x, y, z = workgroup_count(classes, self.tiles.config, b, sizes)
-        return x, y, z
+        assert self.grid is not None
+        return self.grid.build(b, push_constants)
 
 
 def oversized(kernel: KernelFunction) -> list[GenericOp]:

@@ -13,6 +13,8 @@ from tesselle.codegen.common.contraction import ContractionStrategy
 from tesselle.codegen.common.convolution import ConvolutionStrategy
 from tesselle.codegen.common.general import GeneralStrategy
 from tesselle.codegen.common.movement import MovementStrategy
+from tesselle.codegen.common.scatter import ScatterStrategy
+from tesselle.codegen.common.sort import SortStrategy
 from tesselle.codegen.common.strategy import Strategy, TargetShape
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
@@ -28,7 +30,14 @@ OnPhase = Callable[[str, ExecutableOp], None]
 
 def default_strategies() -> tuple[Strategy, ...]:
     """In the order in which they are tried."""
-    return (ContractionStrategy(), ConvolutionStrategy(), MovementStrategy(), GeneralStrategy())
+    return (
+        ContractionStrategy(),
+        ConvolutionStrategy(),
+        MovementStrategy(),
+        ScatterStrategy(),
+        SortStrategy(),
+        GeneralStrategy(),
+    )
 
 
 def lower_executable(

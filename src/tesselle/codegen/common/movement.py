@@ -8,13 +8,13 @@ of rows and columns; what a segment shares with the range is one vector copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
 from tesselle.codegen.common.prepare import buffer_of, normalise
-from tesselle.codegen.common.rebuild import rebuilt
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -61,7 +61,7 @@ class MovementPlan:
     rows: Rows | None = None
     row_count: ix.Size = 1
     tile: tuple[int, int] = (1, 1)
-    sizes: list[ix.Size] = field(default_factory=list[ix.Size])
+    grid: Grid | None = None
 
     def phases(self) -> Sequence[Phase]:
         return (
@@ -90,6 +90,9 @@ class MovementPlan:
             width = -(-columns // -(-columns // width))
         self.tile = (max(1, WORKGROUP_BYTES // (width * item)) if columns is not None else 1, width)
         store.erase()
+        self.grid = g = Grid(self.kernel)
+        x = ix.ceildiv(g.builder, g.size(self.rows.columns), self.tile[1])
+        g.finish(x, ix.ceildiv(g.builder, g.size(self.row_count), self.tile[0]))
 
     def tile_rows(self) -> None:
         """Loops over the workgroup's rows; each segment is a copy or a fill on memory."""
@@ -150,11 +153,8 @@ class MovementPlan:
             if_then(b, b.insert(arith.CmpIOp(arith.CmpIPredicate.SLT, low, high)).result, part)
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        assert self.rows is not None
-        own = dict(zip(self.kernel.index_push_constants, push_constants, strict=True))
-        x = ix.ceildiv(b, rebuilt(b, self.rows.columns, own), self.tile[1])
-        y = ix.ceildiv(b, rebuilt(b, self.row_count, own), self.tile[0])
-        return ix.as_value(b, x), ix.as_value(b, y), ix.as_value(b, 1)
+        assert self.grid is not None
+        return self.grid.build(b, push_constants)
 
 
 def _source_row(b: Builder, rows: Rows, row: Value) -> tuple[Value | None, ix.Size]:

@@ -1,7 +1,8 @@
 """Copies of operands of a contraction into local memory, in the order in which its register kernel reads them.
 
-Right-hand side: panels of `width` columns, [panel][k][width]; left-hand side: rows with the reduction contiguous, [row][k].
-Operands whose reduction is contiguous where the copy has columns contiguous (or the other way round) are transposed in registers.
+Right-hand side: panels of `width` columns, [panel][k][width]; left-hand side: rows with the reduction contiguous,
+[row][k]. Operands whose reduction is contiguous where the copy has columns contiguous (or the other way round) are
+transposed in registers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from tesselle.support.dtypes import INDEX
 
 @dataclass(frozen=True)
 class Source:
-    """What is copied: flat memory, where the block of the reduction starts in it, and how lanes (columns or rows) lie in it."""
+    """What is copied: flat memory, where the block of the reduction starts in it, and how lanes (columns or rows) lie
+    in it.
+    """
 
     flat: Value
     base: ix.Size
@@ -40,7 +43,8 @@ class Dest:
 
 
 def transpose(b: Builder, rows: Sequence[Value], lanes: int) -> list[Value]:
-    """The columns of a square block of `lanes` rows: lanes * log2(lanes) shuffles, each within what one instruction can do.
+    """The columns of a square block of `lanes` rows: lanes * log2(lanes) shuffles, each within what one instruction can
+    do.
 
     Step h swaps the off-diagonal blocks of size h of every block of size 2h.
     """
@@ -84,7 +88,9 @@ def walk(b: Builder, steps: Sequence[Steps], source: Callable[[Steps], ix.Size],
     nest(b, steps, 0, 0)
 
 
-def load_lanes(b: Builder, source: Source, first: ix.Size, at: ix.Size, lanes: int, dtype: DType, mask: Value | None) -> Value:
+def load_lanes(
+    b: Builder, source: Source, first: ix.Size, at: ix.Size, lanes: int, dtype: DType, mask: Value | None
+) -> Value:
     """Lanes `first`, `first` + 1, … of one reduction step (`at`: its offset); unset lanes are 0."""
     inner = source.lanes.inner_stride
     if source.lanes.keeps_together(lanes) and inner.known == 1:
@@ -180,7 +186,9 @@ def _pack_transposed(
     lanes: int,
     panel_size: int,
 ) -> None:
-    """Blocks of `lanes` columns x `lanes` reduction steps, read along the reduction; columns behind the end repeat the last."""
+    """Blocks of `lanes` columns x `lanes` reduction steps, read along the reduction; columns behind the end repeat the
+    last.
+    """
     width = vectors * lanes
     group_count = ix.ceildiv(b, ix.sub(b, end, first), lanes)
     last = ix.sub(b, end, 1)
@@ -243,8 +251,8 @@ def pack_rows(
 ) -> None:
     """Copy rows `first` <= m < `end` of a block to [row][k], `row_size` elements from one row to the next.
 
-    Rows that are contiguous to each other are read `lanes` at a time and transposed; others are copied element by element. The
-    copy may write up to `lanes` - 1 rows and steps behind the block.
+    Rows that are contiguous to each other are read `lanes` at a time and transposed; others are copied element by
+    element. The copy may write up to `lanes` - 1 rows and steps behind the block.
     """
     contiguous = source.lanes.inner_stride.known == 1 and len(source.lanes.parts) == 1
     if contiguous and len(steps) == 1 and memref_type(source.flat).dtype is dest.dtype:
@@ -279,33 +287,29 @@ def _pack_rows_transposed(
     length = ix.sub(b, inner.upper, inner.lower)
     final = ix.sub(b, inner.upper, 1)
     count = ix.sub(b, end, first)
+    whole = ix.mul(b, ix.floordiv(b, count, lanes), lanes)
+    rest = ix.sub(b, count, whole)
 
-    def rows(c: Builder, m: ix.Size, mask: Value | None) -> None:
-        start = ix.add(c, source.base, source.lanes.locate(c, ix.add(c, first, m)))
+    # All rows of a few steps before the next steps, so that whole lines of memory are used while they are near.
+    def block(c: Builder, k: Value, _: list[Value]) -> Sequence[Value]:
+        steps = [ix.minimum(c, ix.add(c, ix.add(c, inner.lower, k), i), final) for i in range(lanes)]
+        starts = [ix.add(c, source.base, ix.mul(c, step, inner.lhs)) for step in steps]
 
-        def block(d: Builder, k: Value, _: list[Value]) -> Sequence[Value]:
-            vectors: list[Value] = []
-            for i in range(lanes):
-                step = ix.minimum(d, ix.add(d, ix.add(d, inner.lower, k), i), final)
-                at = ix.add(d, start, ix.mul(d, step, inner.lhs))
-                vectors.append(load_vector(d, source.flat, at, lanes, dest.dtype, mask))
+        def rows(d: Builder, m: ix.Size, mask: Value | None) -> None:
+            at = source.lanes.locate(d, ix.add(d, first, m))
+            vectors = [load_vector(d, source.flat, ix.add(d, s, at), lanes, dest.dtype, mask) for s in starts]
             for i, value in enumerate(transpose(d, vectors, lanes)):
-                at = ix.add(d, ix.mul(d, ix.add(d, m, i), row_size), k)
-                d.insert(vector.StoreOp(value, dest.flat, [ix.as_value(d, at)]))
+                to = ix.add(d, ix.mul(d, ix.add(d, m, i), row_size), k)
+                d.insert(vector.StoreOp(value, dest.flat, [ix.as_value(d, to)]))
+
+        def full(d: Builder, m: Value, _: list[Value]) -> Sequence[Value]:
+            rows(d, m, None)
             return ()
 
-        for_loop(c, 0, length, lanes, (), block)
-
-    whole = ix.mul(b, ix.floordiv(b, count, lanes), lanes)
-
-    def full(c: Builder, m: Value, _: list[Value]) -> Sequence[Value]:
-        rows(c, m, None)
+        for_loop(c, 0, whole, lanes, (), full)
+        if ix.known(rest) != 0:
+            some = arith.CmpIOp(arith.CmpIPredicate.SGT, ix.as_value(c, rest), ix.as_value(c, 0))
+            if_then(c, c.insert(some).result, lambda d: rows(d, whole, create_mask(d, rest, lanes)))
         return ()
 
-    for_loop(b, 0, whole, lanes, (), full)
-    rest = ix.sub(b, count, whole)
-    if ix.known(rest) == 0:
-        return
-    zero_index = ix.as_value(b, 0)
-    some = b.insert(arith.CmpIOp(arith.CmpIPredicate.SGT, ix.as_value(b, rest), zero_index)).result
-    if_then(b, some, lambda c: rows(c, whole, create_mask(c, rest, lanes)))
+    for_loop(b, 0, length, lanes, (), block)

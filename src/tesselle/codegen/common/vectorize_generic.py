@@ -22,6 +22,7 @@ from tesselle.codegen.common.combiners import Combiner, Monoid, extract_lane, ma
 from tesselle.codegen.common.loops import for_loop, if_positive, nest
 from tesselle.codegen.common.memory import sizes_of
 from tesselle.codegen.common.strategy import TargetShape
+from tesselle.codegen.common.transposed import MAX_LANES, emit_transposed, transposed_dim
 from tesselle.codegen.common.vector_body import (
     BodyVectorizer,
     Lane,
@@ -522,6 +523,8 @@ def lower_generic(op: GenericOp, target: TargetShape) -> None:
     """Replace a generic on memrefs by loops."""
     b = Builder.before_op(op)
     n = make_nest(b, op, target)
+    if n.lanes is not None and n.lanes > MAX_LANES and transposed_dim(n) is not None:
+        n = make_nest(b, op, target, lanes=MAX_LANES)
     _emit(b, n, target)
     op.erase()
 
@@ -530,7 +533,11 @@ def _emit(b: Builder, n: LoopNest, target: TargetShape) -> None:
     op = n.op
     reductions = [d for d in op.reduction_dims if ix.known(n.sizes[d]) != 1]
     if not op.reduction_dims:
-        n.emit_parallel(b)
+        u = transposed_dim(n)
+        if u is None:
+            n.emit_parallel(b)
+        else:
+            emit_transposed(n, b, u)
     elif n.dim >= 0 and op.iterator_types[n.dim] is IteratorType.REDUCTION and n.lanes is not None:
         combiners = match_combiners(op.body.block, len(n.outputs))
         monoid = None if combiners is not None else match_monoid(op.body.block, len(n.outputs))

@@ -234,12 +234,12 @@ def conv_maps(op: ConvOp) -> tuple[AffineMap, AffineMap, AffineMap]:
 def loop_ranges(op: GenericOp) -> list[tuple[int, int]]:
     """For each loop, (operand index, dimension) of an operand whose map reads the bare loop dimension there.
 
-    Outputs are asked first, then the inputs in order: an input may be longer than its loop (a slice that starts at 0).
+    Outputs come first: an input may be larger than what is read of it (a slice from the beginning has the same map).
     """
     found: dict[int, tuple[int, int]] = {}
-    count = len(op.inputs)
-    order = [*range(count, len(op.indexing_maps)), *range(count)]
-    for i in order:
+    count = len(op.indexing_maps)
+    inputs = len(op.inputs)
+    for i in (*range(inputs, count), *range(inputs)):
         for j, e in enumerate(op.indexing_maps[i].results):
             if isinstance(e, AffineDim):
                 found.setdefault(e.position, (i, j))

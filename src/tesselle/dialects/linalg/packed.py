@@ -1,8 +1,9 @@
-"""linalg on packed weights: contractions and convolutions whose constant right-hand side lies in the order that kernels read.
+"""linalg on packed weights: contractions and convolutions whose constant right-hand side lies in the order that kernels
+read.
 
-A packed right-hand side has shape [batch…, panels, K, panel]: column n of the product stands in panel n // panel at place
-n % panel, reduction step k at position k; places behind the last column are zero. One panel is read from beginning to end
-while a block of rows passes by, so that the register kernel needs neither strides nor masks.
+A packed right-hand side has shape [batch…, panels, K, panel]: column n of the product stands in panel n // panel at
+place n % panel, reduction step k at position k; places behind the last column are zero. One panel is read from
+beginning to end while a block of rows passes by, so that the register kernel needs neither strides nor masks.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from tesselle.ir.types import Type
 class PackedContractOp(Op):
     """out[out_map(d)] += lhs[lhs_map(d)] * w[batch…, n, k] over all d, for a packed w.
 
-    Shapes: rhs [batch…, ceil(N / panel), K, panel], where N and K are the products of `n_sizes` and `k_sizes`. `batch_loops`,
-    `n_loops`, `k_loops`: the loops that walk w, in row-major order of its batches, columns and reduction steps. `rhs_map`: how
-    the rhs was read before it was packed (what it means is fully said by the other attributes).
+    Shapes: rhs [batch…, ceil(N / panel), K, panel], where N and K are the products of `n_sizes` and `k_sizes`.
+    `batch_loops`, `n_loops`, `k_loops`: the loops that walk w, in row-major order of its batches, columns and reduction
+    steps. `rhs_map`: how the rhs was read before it was packed (what it means is fully said by the other attributes).
     Errors: shape, loops.
     """
 
@@ -65,7 +66,8 @@ class PackedContractOp(Op):
 
 @op("linalg.packed_conv", PURE)
 class PackedConvOp(Op):
-    """out[n, x…, f] += input[n, x·stride + w·dilation, g·C + c] * filter[w…, c, f], as linalg.conv, for a packed filter.
+    """out[n, x…, f] += input[n, x·stride + w·dilation, g·C + c] * filter[w…, c, f], as linalg.conv, for a packed
+    filter.
 
     Shapes: filter [groups, ceil(F / groups / panel), window · C, panel]; `window`: its spatial sizes; `features`: F.
     Errors: shape.
@@ -105,4 +107,6 @@ class PackedConvOp(Op):
 
 
 CONTRACTIONS = (ContractOp, ConvOp, PackedContractOp, PackedConvOp)
-"""The operations that a dispatch of the contraction kind has one of; each has operands (left, right, output) and one result."""
+"""The operations that a dispatch of the contraction kind has one of; each has operands (left, right, output) and one
+result.
+"""

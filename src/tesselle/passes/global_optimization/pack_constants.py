@@ -3,10 +3,11 @@
     %w = arith.constant : tensor<384x1536xf32>                %w = arith.constant : tensor<96x384x16xf32>
     linalg.contract(%x, %w, %out) {maps}               ->     linalg.packed_contract(%x, %w, %out) {…}
 
-The right-hand side is read through its indexing map, so that transposed weights (`x @ w.T`) are packed as well. Each constant
-is packed once for all operations that read it in the same way; the constant in its old layout goes when nothing else uses it.
-Left as they are: weights whose result has the other operand's dimension innermost, products with few columns (panels
-would be mostly padding), depthwise filters (their kernels read them in place), element types other than f32 and f64.
+The right-hand side is read through its indexing map, so that transposed weights (`x @ w.T`) are packed as well. Each
+constant is packed once for all operations that read it in the same way; the constant in its old layout goes when
+nothing else uses it. Left as they are: weights whose result has the other operand's dimension innermost, products with
+few columns (panels would be mostly padding), depthwise filters (their kernels read them in place), element types other
+than f32 and f64.
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def _matrices(view: Array, lead: Sequence[int], depth: int, columns: int) -> Arr
 
 
 def pack(matrices: Array, panel: int, lead: Sequence[int]) -> Array:
-    """[batch, depth, columns] -> [*lead, ceil(columns / panel), depth, panel], padded with zeros; the result is read-only."""
+    """[batch, depth, columns] -> [*lead, ceil(columns / panel), depth, panel], padded with zeros; the result is read-
+    only.
+    """
     count, depth, columns = matrices.shape
     panels, whole = -(-columns // panel), columns // panel
     result = np.empty((count, panels, depth, panel), matrices.dtype)

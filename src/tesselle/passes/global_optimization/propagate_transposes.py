@@ -37,6 +37,10 @@ def permutation_of(value: Value) -> tuple[Value, tuple[int, ...]] | None:
     places = read.projected_dims()
     if not write.is_identity or places is None or not read.is_permutation:
         return None
+    # A generic may read a part only: then it is a slice.
+    shape = tensor_type(op.results[0]).shape
+    if tensor_type(op.inputs[0]).shape != tuple(shape[d] for d in places):
+        return None
     return op.inputs[0], tuple(places.index(d) for d in range(len(places)))
 
 

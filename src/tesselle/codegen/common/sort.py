@@ -1,0 +1,276 @@
+"""linalg.sort: a stable merge sort of each line along the axis.
+
+A line is copied to local memory, runs of a few elements are sorted by insertion, and runs are merged, from one buffer to
+the other and back, until one is left. The merge's inner loop has no unpredictable branch: a comparison selects the element
+and advances one of two positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tesselle.codegen.common import generics, memory
+from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.bufferize import LOCAL_MEMORY_LIMIT
+from tesselle.codegen.common.grid import Grid
+from tesselle.codegen.common.loops import for_loop, if_then
+from tesselle.codegen.common.prepare import buffer_of, normalise
+from tesselle.codegen.common.sizes import buffer_sizes
+from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
+from tesselle.codegen.common.vectorize import vectorize
+from tesselle.dialects.core import arith, memref, scf
+from tesselle.dialects.core.arith import CmpIPredicate
+from tesselle.dialects.core.bufferization import MaterializeInDestinationOp
+from tesselle.dialects.core.memref import memref_type
+from tesselle.dialects.linalg.ops import SortOp
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, Region, Value
+from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
+from tesselle.ir.types import MemRefType
+from tesselle.support.diagnostics import Unsupported
+from tesselle.support.dtypes import I1, INDEX
+
+RUN = 8
+"""Elements that are sorted by insertion."""
+WORKGROUP_COMPARISONS = 4096
+
+
+@dataclass
+class SortPlan:
+    kernel: KernelFunction
+    target: TargetShape
+    grid: Grid | None = None
+
+    def phases(self) -> Sequence[Phase]:
+        return (
+            ("prepare", lambda: normalise(self.kernel)),
+            ("tile", self.tile),
+            ("vectorize", lambda: vectorize(self.kernel, self.target)),
+        )
+
+    def tile(self) -> None:
+        """A loop over the workgroup's lines, each sorted through local memory."""
+        op = next(o for o in self.kernel.function.entry if isinstance(o, SortOp))
+        stores = {s.source: s.dest for s in self.kernel.function.entry if isinstance(s, MaterializeInDestinationOp)}
+        b = Builder.before_op(self.kernel.function.entry.terminator)
+        sources = [buffer_of(v) for v in op.inputs]
+        if None in sources:
+            raise Unsupported("a sort of values computed in the same dispatch", op.location)
+        inputs = [s for s in sources if s is not None]
+        sizes = buffer_sizes(self.kernel, b, inputs[0])
+        count = ix.known(sizes[op.axis])
+        if count is None:
+            raise Unsupported("sorting along a dynamic dimension", op.location, "codegen.linalg.sort")
+        line_bytes = sum(memref_type(v).dtype.size_bytes for v in inputs) * count
+        if 2 * line_bytes > LOCAL_MEMORY_LIMIT:
+            raise Unsupported(f"sorting lines of {line_bytes} bytes", op.location, "codegen.linalg.sort")
+        outer, inner = ix.product(b, sizes[: op.axis]), ix.product(b, sizes[op.axis + 1 :])
+        lines = ix.mul(b, outer, inner)
+        per_workgroup = max(1, WORKGROUP_COMPARISONS // max(1, count * max(1, count.bit_length())))
+        shape = [outer, count, inner]
+        whole_inputs = [memory.reinterpret(b, v, shape) for v in inputs]
+        results = [stores.get(r) for r in op.results]
+        whole_outputs = [memory.reinterpret(b, d, shape) if d is not None else None for d in results]
+        top = Builder(self.kernel.function.entry, self.kernel.function.entry.first, op.location)
+        types = [MemRefType((max(1, count),), memref_type(v).dtype) for v in inputs]
+        front = [top.insert(memref.AllocaOp(t)).result for t in types]
+        back = [top.insert(memref.AllocaOp(t)).result for t in types]
+        sorter = _Sorter(op, count, front, back)
+        first = ix.mul(b, self.kernel.workgroup_ids[0], per_workgroup)
+        last = ix.minimum(b, ix.add(b, first, per_workgroup), lines)
+
+        def line(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
+            at = [ix.floordiv(c, i, inner), 0, ix.remainder(c, i, inner)]
+
+            def view(buffer: Value) -> Value:
+                return memory.subview(c, buffer, at, [1, count, 1], keep=[1])
+
+            for source, buffer in zip(whole_inputs, front, strict=True):
+                generics.copy(c, view(source), memory.subview(c, buffer, [0], [count]))
+            sorter.emit(c)
+            for buffer, dest in zip(front, whole_outputs, strict=True):
+                if dest is not None:
+                    generics.copy(c, memory.subview(c, buffer, [0], [count]), view(dest))
+            return ()
+
+        for_loop(b, first, last, 1, (), line)
+        for s in [s for s in self.kernel.function.entry if isinstance(s, MaterializeInDestinationOp)]:
+            s.erase()
+        self.grid = g = Grid(self.kernel)
+        g.finish(ix.ceildiv(g.builder, g.size(lines), per_workgroup))
+        eliminate_dead_code(self.kernel.function)
+        eliminate_common_subexpressions(self.kernel.function)
+
+    def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
+        assert self.grid is not None
+        return self.grid.build(b, push_constants)
+
+
+def _compare(b: Builder, predicate: CmpIPredicate, x: Value, y: Value) -> Value:
+    return b.insert(arith.CmpIOp(predicate, x, y)).result
+
+
+@dataclass(frozen=True)
+class _Sorter:
+    """Sorts `front` in place, `back` being as much memory again."""
+
+    op: SortOp
+    count: int
+    front: Sequence[Value]
+    back: Sequence[Value]
+
+    def emit(self, b: Builder) -> None:
+        if self.count < 2:
+            return
+        self._insertion(b)
+        pairs, width = 0, RUN
+        while width < self.count:
+            pairs, width = pairs + 1, width * 4
+        if not pairs:
+            return
+
+        def there_and_back(c: Builder, _: Value, widths: list[Value]) -> Sequence[Value]:
+            (width,) = widths
+            double = ix.as_value(c, ix.mul(c, width, 2))
+            self._merge_all(c, self.front, self.back, width, double)
+            quadruple = ix.as_value(c, ix.mul(c, width, 4))
+            self._merge_all(c, self.back, self.front, double, quadruple)
+            return [quadruple]
+
+        # A trip that is known to be one would be built without a loop, which is as good.
+        for_loop(b, 0, pairs, 1, [ix.as_value(b, RUN)], there_and_back)
+
+    def comes_first(self, b: Builder, left: Sequence[Value], right: Sequence[Value]) -> Value:
+        """Whether the comparator puts `left` before `right`."""
+        source = self.op.body.block
+        values: dict[Value, Value] = {}
+        for k, (x, y) in enumerate(zip(left, right, strict=True)):
+            values[source.args[2 * k]], values[source.args[2 * k + 1]] = x, y
+        for inner in source:
+            if inner is not source.last:
+                b.insert(inner.clone(values))
+        (result,) = source.terminator.operands
+        return values.get(result, result)
+
+    @staticmethod
+    def load(b: Builder, buffers: Sequence[Value], at: Value) -> list[Value]:
+        return [b.insert(memref.LoadOp(m, [at])).result for m in buffers]
+
+    @staticmethod
+    def store(b: Builder, values: Sequence[Value], buffers: Sequence[Value], at: Value) -> None:
+        for v, m in zip(values, buffers, strict=True):
+            b.insert(memref.StoreOp(v, m, [at]))
+
+    def _insertion(self, b: Builder) -> None:
+        """Sort each run: elements move up until the new one fits."""
+        zero, one = ix.as_value(b, 0), ix.as_value(b, 1)
+
+        def run(c: Builder, start: Value, _: list[Value]) -> Sequence[Value]:
+            end = ix.minimum(c, ix.add(c, start, RUN), self.count)
+
+            def place(d: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
+                new = self.load(d, self.front, i)
+
+                def condition(e: Builder, j: Value) -> Value:
+                    more = _compare(e, CmpIPredicate.SGT, j, start)
+                    before = e.insert(arith.SelectOp(more, e.insert(arith.SubIOp(j, one)).result, zero)).result
+                    first = self.comes_first(e, new, self.load(e, self.front, before))
+                    return e.insert(arith.AndIOp(more, first)).result
+
+                def shift(e: Builder, j: Value) -> Value:
+                    before = e.insert(arith.SubIOp(j, one)).result
+                    self.store(e, self.load(e, self.front, before), self.front, j)
+                    return before
+
+                at = _while(d, i, condition, shift)
+                self.store(d, new, self.front, at)
+                return ()
+
+            for_loop(c, ix.add(c, start, 1), end, 1, (), place)
+            return ()
+
+        for_loop(b, 0, self.count, RUN, (), run)
+
+    def _merge_all(self, b: Builder, source: Sequence[Value], dest: Sequence[Value], width: Value, double: Value) -> None:
+        """Merge neighbouring runs of `width` elements from `source` to `dest`."""
+
+        def pair(c: Builder, start: Value) -> None:
+            middle = ix.as_value(c, ix.minimum(c, ix.add(c, start, width), self.count))
+            end = ix.as_value(c, ix.minimum(c, ix.add(c, start, double), self.count))
+            self._merge(c, source, dest, start, middle, end)
+
+        count = ix.as_value(b, self.count)
+        block = Block([INDEX])
+        b.insert(scf.ForOp(ix.as_value(b, 0), count, double, [], Region([block])))
+        inner = Builder.at_end(block, b.location)
+        pair(inner, block.args[0])
+        inner.insert(scf.YieldOp([]))
+
+    def _merge(
+        self, b: Builder, source: Sequence[Value], dest: Sequence[Value], start: Value, middle: Value, end: Value
+    ) -> None:
+        """Two neighbouring runs into one; of equal elements the left one goes first."""
+        one = ix.as_value(b, 1)
+        before, after = Block([INDEX, INDEX]), Block([INDEX, INDEX])
+        loop = b.insert(scf.WhileOp([start, middle], [INDEX, INDEX], Region([before]), Region([after])))
+        c = Builder.at_end(before, b.location)
+        i, j = before.args
+        both = c.insert(
+            arith.AndIOp(_compare(c, CmpIPredicate.SLT, i, middle), _compare(c, CmpIPredicate.SLT, j, end))
+        ).result
+        c.insert(scf.ConditionOp(both, [i, j]))
+        d = Builder.at_end(after, b.location)
+        i, j = after.args
+        left, right = self.load(d, source, i), self.load(d, source, j)
+        take_right = self.comes_first(d, right, left)
+        chosen = [d.insert(arith.SelectOp(take_right, r, x)).result for x, r in zip(left, right, strict=True)]
+        # Taken so far from both runs: i - start + j - middle.
+        at = ix.as_value(d, ix.sub(d, ix.add(d, i, j), middle))
+        self.store(d, chosen, dest, at)
+        step = d.insert(arith.IndexCastUIOp(take_right, INDEX)).result
+        stay = d.insert(arith.SubIOp(one, step)).result
+        d.insert(
+            scf.YieldOp([d.insert(arith.AddIOp(i, stay)).result, d.insert(arith.AddIOp(j, step)).result])
+        )
+        i, j = loop.results
+        # One of the two has a rest.
+        at = ix.as_value(b, ix.sub(b, ix.add(b, i, j), middle))
+        self._copy_rest(b, source, dest, i, middle, at)
+        self._copy_rest(b, source, dest, j, end, at)
+
+    def _copy_rest(
+        self, b: Builder, source: Sequence[Value], dest: Sequence[Value], first: Value, last: Value, to: Value
+    ) -> None:
+        def copy(c: Builder) -> None:
+            size = ix.sub(c, last, first)
+            for s, d in zip(source, dest, strict=True):
+                generics.copy(c, memory.subview(c, s, [first], [size]), memory.subview(c, d, [to], [size]))
+
+        if_then(b, _compare(b, CmpIPredicate.SLT, first, last), copy)
+
+
+def _while(
+    b: Builder, start: Value, condition: Callable[[Builder, Value], Value], step: Callable[[Builder, Value], Value]
+) -> Value:
+    """while (condition(i)) i = step(i); returns the last i."""
+    before, after = Block([INDEX]), Block([INDEX])
+    loop = b.insert(scf.WhileOp([start], [INDEX], Region([before]), Region([after])))
+    c = Builder.at_end(before, b.location)
+    test = condition(c, before.args[0])
+    assert test.type == I1
+    c.insert(scf.ConditionOp(test, [before.args[0]]))
+    d = Builder.at_end(after, b.location)
+    d.insert(scf.YieldOp([step(d, after.args[0])]))
+    return loop.results[0]
+
+
+@dataclass(frozen=True)
+class SortStrategy:
+    """Takes dispatches with a linalg.sort."""
+
+    name: str = "sort"
+
+    def match(self, kernel: KernelFunction, target: TargetShape) -> Plan | None:
+        found = [op for op in kernel.function.entry if isinstance(op, SortOp)]
+        return SortPlan(kernel, target) if len(found) == 1 else None
