@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 from jax import numpy as jnp
 from jax.scipy import special
-from oracle import BOOL, COMPLEX, FLOATS, INTEGERS, SIGNED, check, sample
+from oracle_harness import BOOL, COMPLEX, FLOATS, INTEGERS, SIGNED, check, sample
 
 UNARY: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("abs", lax.abs, (*FLOATS, *SIGNED, *COMPLEX)),

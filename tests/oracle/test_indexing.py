@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from jax import lax
 from jax import numpy as jnp
-from oracle import check, sample
+from oracle_harness import check, sample
 
 X = sample("float32", (6, 5, 4), special=False)
-I = np.array([[0, 4], [7, -9], [3, 1]], np.int32)  # some out of bounds
+PLACES = np.array([[0, 4], [7, -9], [3, 1]], np.int32)  # some out of bounds
 ROWS = np.array([5, 0, 2, 2], np.int32)
 
 
@@ -51,7 +51,7 @@ GATHERS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("name", GATHERS)
 def test_gather(name: str) -> None:
-    check(GATHERS[name], X, I)
+    check(GATHERS[name], X, PLACES)
 
 
 SCATTERS: dict[str, Callable[..., Any]] = {
@@ -71,7 +71,7 @@ SCATTERS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("name", SCATTERS)
 def test_scatter(name: str) -> None:
-    check(SCATTERS[name], X, I, tolerance=1e-5)
+    check(SCATTERS[name], X, PLACES, tolerance=1e-5)
 
 
 def test_gradient_of_a_gather() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import lax
 from jax import numpy as jnp
-from oracle import check, sample
+from oracle_harness import check, sample
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "int32", "uint8"])

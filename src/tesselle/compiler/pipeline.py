@@ -44,6 +44,11 @@ class PipelineOptions:
     item_progress: ItemProgress | None = None
 
 
+def panel_bytes(target_cpu: str) -> int:
+    """Width of the panels of packed weights: two vector registers."""
+    return 2 * cpu_target(target_cpu).vector_bits // 8
+
+
 @dataclass(frozen=True)
 class Phase:
     """A named stretch of the pipeline. `starts_with`: the facts that hold for IR that enters it from a file."""
@@ -63,7 +68,7 @@ PHASES: tuple[Phase, ...] = (
     Phase(
         "global-optimization",
         "linalg on tensors, optimised over whole functions",
-        lambda o: (*GLOBAL_OPTIMIZATION_PASSES, PackConstants(2 * cpu_target(o.target_cpu).vector_bits // 8)),
+        lambda o: (*GLOBAL_OPTIMIZATION_PASSES, PackConstants(panel_bytes(o.target_cpu))),
         frozenset({Fact.INPUT}),
     ),
     Phase(

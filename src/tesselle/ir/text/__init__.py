@@ -16,6 +16,7 @@ from tesselle.ir.core import Op, Region
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.printer import Printer
 from tesselle.support.diagnostics import ParseError
+from tesselle.support.locations import FileLocation
 
 __all__ = ["Parser", "Printer", "parse_module", "parse_ops", "print_op"]
 
@@ -64,7 +65,7 @@ def parse_module(
     block = Block()
     for op in ops:
         block.append(op)
-    return OPS["builtin.module"].build(regions=[Region([block])])
+    return OPS["builtin.module"].build(regions=[Region([block])], location=FileLocation(file, 1, 1))
 
 
 def print_op(

@@ -23,7 +23,7 @@ from tesselle.ir.attributes import (
     SymbolRef,
     UnitAttr,
 )
-from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, Region, UnregisteredOp, Value
+from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
 from tesselle.ir.text.codec import UNIT_TEXT, codecs_of
 from tesselle.ir.text.elements import elements_text, float_text
 from tesselle.ir.text.lexer import escape
@@ -119,6 +119,9 @@ class Printer:
 
     def _define_results(self, op: Op) -> str:
         results = op.results
+        known = self._names.get(results[0])  # a use came before
+        if known is not None:
+            return known if len(results) == 1 else f"{known.removesuffix('#0')}:{len(results)}"
         first = self._new_name(results[0])
         if len(results) == 1:
             return first
@@ -148,11 +151,14 @@ class Printer:
         return name
 
     def value_name(self, value: Value) -> str:
-        """The name of a value that was printed before; others get a name that says so."""
+        """The name of a value; it is made up when the value was not printed yet."""
         name = self._names.get(value)
-        if name is None:
-            name = self._new_name(value)
-        return name
+        if name is not None:
+            return name
+        if isinstance(value, OpResult):  # used before it is defined
+            self._define_results(value.op)
+            return self._names[value]
+        return self._new_name(value)
 
     def value_names(self, values: Sequence[Value]) -> str:
         return ", ".join(map(self.value_name, values))
@@ -348,7 +354,6 @@ _SHORT_NAMES = {"func.return": "return", "func.call": "call", "builtin.module": 
 def _stands_in_function(op: Op) -> bool:
     parent = op.parent_op
     return parent is not None and parent.name == "func.func"
-
 
 
 def dense_array_text(array: DenseArray) -> str:

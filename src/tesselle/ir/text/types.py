@@ -82,9 +82,9 @@ class TypeParser(Lexer):
             kind, dims, element, rest = simple[1], simple[2], simple[3], None
         else:
             general = _SHAPED.fullmatch(token)
-            if general is None:
-                if token[7:].lstrip().startswith("*"):
-                    self._unsupported("tensors without a rank are not supported", self.pos)
+            if token[7:].lstrip().startswith("*"):
+                self._unsupported("tensors without a rank are not supported", self.pos)
+            if general is None or not (general[3][0].isalpha() or general[3][0] == "!"):
                 self.fail(f"malformed type {describe(token)}")
             kind, dims, element, rest = general[1], "".join(general[2].split()), general[3], general[4]
         shape = self._dims(dims)

@@ -1,4 +1,4 @@
-"""fold-constants: StableHLO on constants is computed now, by the reference's meaning of it; equal operations become one.
+"""fold-constants: StableHLO on constants is computed now, by the reference; equal operations become one.
 
     %v = constant; %e = constant 1e-5           ->   %s = constant
     %s = rsqrt(add(%v, %e))

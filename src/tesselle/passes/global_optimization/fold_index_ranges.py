@@ -100,18 +100,43 @@ def _multiply(a: Range, b: Range) -> Range:
     return min(ends), max(ends)
 
 
+def _add(a: Range, b: Range) -> Range:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _subtract(a: Range, b: Range) -> Range:
+    return a[0] - b[1], a[1] - b[0]
+
+
+def _maximum(a: Range, b: Range) -> Range:
+    return max(a[0], b[0]), max(a[1], b[1])
+
+
+def _minimum(a: Range, b: Range) -> Range:
+    return min(a[0], b[0]), min(a[1], b[1])
+
+
+def _same(a: Range) -> Range:
+    return a
+
+
+def _unsigned(a: Range) -> Range:
+    """The same number, when it is none that reads differently as unsigned."""
+    return a if a[0] >= 0 else UNKNOWN
+
+
 _RULES: dict[type[Op], Callable[..., Range]] = {
-    arith.AddIOp: lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    arith.SubIOp: lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    arith.AddIOp: _add,
+    arith.SubIOp: _subtract,
     arith.MulIOp: _multiply,
-    arith.MaxSIOp: lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
-    arith.MinSIOp: lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
-    arith.IndexCastOp: lambda a: a,
-    arith.IndexCastUIOp: lambda a: a if a[0] >= 0 else UNKNOWN,
-    arith.ExtSIOp: lambda a: a,
-    arith.ExtUIOp: lambda a: a if a[0] >= 0 else UNKNOWN,
-    arith.TruncIOp: lambda a: a,
-    arith.BitcastOp: lambda a: a,
+    arith.MaxSIOp: _maximum,
+    arith.MinSIOp: _minimum,
+    arith.IndexCastOp: _same,
+    arith.IndexCastUIOp: _unsigned,
+    arith.ExtSIOp: _same,
+    arith.ExtUIOp: _unsigned,
+    arith.TruncIOp: _same,
+    arith.BitcastOp: _same,
 }
 
 _CASTS = (

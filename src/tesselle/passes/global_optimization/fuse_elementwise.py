@@ -224,7 +224,7 @@ def _merge_producer(
 def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]]) -> bool:
     """Whether every loop finds the bound that it has now when the inputs are `inputs` (see `loop_ranges`).
 
-    A slice that starts at 0 reads a longer tensor through a bare dimension: it must not become the bound of a reduction.
+    A slice that starts at 0 reads a longer tensor through a bare dimension: that must not bound a reduction.
     """
     reduced = set(consumer.reduction_dims)
     if not reduced:

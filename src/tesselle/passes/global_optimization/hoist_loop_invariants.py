@@ -1,7 +1,7 @@
 """hoist-loop-invariants: what every iteration of a loop would compute again is computed once, in front of it.
 
-Operations without side effects are moved when they use nothing from inside of the loop. None of them can trap, so that a
-loop that never runs is no obstacle.
+Operations without side effects are moved when they use nothing from inside of the loop. None of them can trap, so
+that a loop that never runs is no obstacle.
 """
 
 from __future__ import annotations

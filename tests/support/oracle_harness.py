@@ -1,4 +1,4 @@
-"""Programs from JAX, run three ways: by JAX, by the reference on StableHLO, and by the reference on the lowered linalg."""
+"""Programs from JAX, run three ways: by JAX, by the reference on StableHLO, by the reference on the lowered linalg."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ INTEGERS = (*SIGNED, *UNSIGNED)
 COMPLEX = ("complex64", "complex128")
 BOOL = ("bool",)
 
-EPSILON = {"float32": 2e-6, "float64": 1e-12, "bfloat16": 1.6e-2, "float16": 2e-3, "complex64": 4e-6, "complex128": 1e-11}
+EPSILON = {
+    "float32": 2e-6,
+    "float64": 1e-12,
+    "bfloat16": 1.6e-2,
+    "float16": 2e-3,
+    "complex64": 4e-6,
+    "complex128": 1e-11,
+}
 """Relative tolerances: a few units in the last place of each type."""
 
 
@@ -35,7 +42,7 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 
 
 def sample(dtype: str, shape: Sequence[int] = (3, 7), seed: int = 0, *, special: bool = True) -> np.ndarray[Any, Any]:
-    """Values of every size and sign; with `special` also zeros of both signs, infinities, nan, or an integer's limits."""
+    """Values of many sizes and both signs; with `special` also -0, infinities and nan, or an integer's limits."""
     rng = np.random.default_rng(seed)
     kind = numpy_dtype(dtype)
     size = int(np.prod(shape))
