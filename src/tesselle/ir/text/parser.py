@@ -78,9 +78,10 @@ class Parser(LocationParser):
             if not token:
                 break
             if token[0] in "#!" and self.tokens[self.pos + 1] == "=":
+                self._aliases.setdefault(token, self.pos + 2)
                 self.pos = self._alias(token)[1]
             elif token == "{-#":
-                self._skip_metadata()
+                self._metadata()
             else:
                 self._operation(block)
         self._require_no_forward_references()
@@ -161,13 +162,10 @@ class Parser(LocationParser):
             value = self.tokens[self.pos]
             if path[:1] == ["dialect_resources"] and value[:1] == '"':
                 self._resources[key] = value
+            elif not value:
+                self.unexpected("a value")
             self.pos += 1
             self.accept(",")
-
-    def _skip_metadata(self) -> None:
-        while self.tokens[self.pos] != "#-}":
-            self.pos += 1
-        self.pos += 1
 
     def resource(self, name: str) -> bytes | None:
         token = self._resources.get(name)
@@ -397,7 +395,7 @@ class Parser(LocationParser):
         starts = set(self._firsts)
         if tokens[at][:1] != '"':
             self._unregistered.append(_unknown_op(tokens[at], self.place(at)))
-        for i in range(at + 1, len(tokens) - 1):
+        for i in range(at + 1, self._count):
             token = tokens[i]
             quoted = token[:1] == '"'
             if i not in starts and tokens[i - 1] != "=":
