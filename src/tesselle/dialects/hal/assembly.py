@@ -1,0 +1,9 @@
+"""Text of `hal`: its types; operations are written in the generic form."""
+
+from __future__ import annotations
+
+from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE
+from tesselle.ir.text.registry import register_simple_type
+
+for _type in (BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE):
+    register_simple_type(_type)
