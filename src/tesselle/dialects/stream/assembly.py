@@ -5,8 +5,7 @@ from __future__ import annotations
 import tesselle.dialects.stream.ops  # noqa: F401  (declares the operations)
 from tesselle.dialects.stream.types import TIMEPOINT, Lifetime, ResourceType
 from tesselle.ir.text.parser import Parser
-from tesselle.ir.text.registry import TYPE_PARSERS
-from tesselle.ir.types import Type
+from tesselle.ir.text.registry import TYPE_PARSERS, register_simple_type
 
 
 def _resource(p: Parser) -> ResourceType:
@@ -17,9 +16,5 @@ def _resource(p: Parser) -> ResourceType:
     return ResourceType(lifetime)
 
 
-def _timepoint(p: Parser) -> Type:
-    return TIMEPOINT
-
-
 TYPE_PARSERS["stream.resource"] = _resource
-TYPE_PARSERS["stream.timepoint"] = _timepoint
+register_simple_type(TIMEPOINT)

@@ -309,7 +309,7 @@ class AttributeParser(TypeParser):
                 self.expect(">")
                 t = self._elements_type()
                 count = math.prod(shape) * (2 if t.dtype.is_complex else 1)
-                if shape[: t.rank] != t.static_shape or len(elements) != count:
+                if shape != t.static_shape or len(elements) != count:
                     self.fail(f"elements of shape {list(shape)} do not fit {t}", start)
                 return DenseElements(array_from_tokens(elements, t.dtype).reshape(t.static_shape), t)
             parts = [token]
