@@ -10,7 +10,8 @@ namespace tesselle {
 
 #if defined(__linux__)
 
-// The bare system call rather than std::atomic::wait: libstdc++ spins and keeps a proxy table of its own, and wakes all.
+// The bare system call rather than std::atomic::wait: libstdc++ spins and keeps a proxy table of its own, and wakes
+// all.
 void futex_wait(std::atomic<uint32_t>& word, uint32_t expected) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
 }

@@ -22,8 +22,8 @@ enum class ObjectKind : uint8_t {
 
 /// Base of everything that is shared: an intrusive, atomic reference count.
 ///
-/// Intrusive, because VM registers hold raw 64-bit words and because the count tells whether a result is held by anything
-/// else (see Buffer::is_uniquely_held).
+/// Intrusive, because VM registers hold raw 64-bit words and because the count tells whether a result is held by
+/// anything else (see Buffer::is_uniquely_held).
 class Object {
  public:
   Object(const Object&) = delete;

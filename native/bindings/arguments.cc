@@ -38,8 +38,8 @@ bool has_format(const char* format, const ArgumentSpec& spec) {
 }
 
 bool matches(const Py_buffer& view, const ArgumentSpec& spec) {
-  if (static_cast<size_t>(view.ndim) != spec.shape.size() || view.itemsize != static_cast<Py_ssize_t>(spec.item_bytes) ||
-      !has_format(view.format, spec)) {
+  if (static_cast<size_t>(view.ndim) != spec.shape.size() ||
+      view.itemsize != static_cast<Py_ssize_t>(spec.item_bytes) || !has_format(view.format, spec)) {
     return false;
   }
   for (size_t i = 0; i < spec.shape.size(); ++i) {

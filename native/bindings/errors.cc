@@ -1,8 +1,7 @@
-#include "base/error.h"
-
 #include <algorithm>
 #include <string>
 
+#include "base/error.h"
 #include "bindings/bindings.h"
 
 namespace tesselle::bindings {

@@ -60,14 +60,10 @@ void register_device(nb::module_& module) {
           },
           nb::arg("threads"), nb::arg("pin"), nb::arg("cache_bytes"))
       .def_prop_ro("threads", [](DeviceHandle& self) { return self.ref->threads(); })
-      .def("allocate",
-           [](DeviceHandle& self, int64_t size) {
-             return BufferHandle{hal::allocate_buffer(self.ref->allocator(), size)};
-           })
-      .def("import_buffer",
-           [](DeviceHandle&, nb::handle object, bool writable) {
-             return BufferHandle{import_python_buffer(object, writable)};
-           })
+      .def("allocate", [](DeviceHandle& self,
+                          int64_t size) { return BufferHandle{hal::allocate_buffer(self.ref->allocator(), size)}; })
+      .def("import_buffer", [](DeviceHandle&, nb::handle object,
+                               bool writable) { return BufferHandle{import_python_buffer(object, writable)}; })
       .def("load_executable",
            [](DeviceHandle&, nb::handle data, const std::string& name, int index) {
              const auto bytes = import_python_buffer(data, false);
@@ -84,16 +80,15 @@ void register_device(nb::module_& module) {
 
 void register_command_buffer(nb::module_& module) {
   nb::class_<CommandBufferHandle>(module, "CommandBuffer", "Recorded work.")
-      .def("__init__",
-           [](CommandBufferHandle* self, int64_t capacity) {
-             new (self) CommandBufferHandle{make_ref<hal::CommandBuffer>(capacity)};
-           })
+      .def("__init__", [](CommandBufferHandle* self,
+                          int64_t capacity) { new (self) CommandBufferHandle{make_ref<hal::CommandBuffer>(capacity)}; })
       .def("dispatch",
            [](CommandBufferHandle& self, ExecutableHandle& executable, int64_t entry,
               std::tuple<int64_t, int64_t, int64_t> grid, const std::vector<int64_t>& push,
               const std::vector<Binding>& bindings) {
              std::vector<hal::BindingRange> ranges;
-             for (const auto& [slot, offset, length, access] : bindings) ranges.push_back({slot, access, offset, length});
+             for (const auto& [slot, offset, length, access] : bindings)
+               ranges.push_back({slot, access, offset, length});
              const int64_t extents[3] = {std::get<0>(grid), std::get<1>(grid), std::get<2>(grid)};
              self.ref->dispatch(executable.ref, entry, extents, push, ranges);
            })
@@ -115,7 +110,8 @@ void register_command_buffer(nb::module_& module) {
 }  // namespace
 
 void register_hal(nb::module_& module) {
-  nb::class_<BufferHandle>(module, "Buffer", nb::type_slots(buffer_slots), "A range of memory; has the buffer protocol.")
+  nb::class_<BufferHandle>(module, "Buffer", nb::type_slots(buffer_slots),
+                           "A range of memory; has the buffer protocol.")
       .def_prop_ro("length", [](BufferHandle& self) { return self.ref->length(); })
       .def_prop_ro("read_only", [](BufferHandle& self) { return self.ref->is_read_only(); })
       .def_prop_ro("address", [](BufferHandle& self) { return reinterpret_cast<uintptr_t>(self.ref->data()); })
@@ -123,10 +119,8 @@ void register_hal(nb::module_& module) {
         return BufferHandle{hal::subspan(self.ref, offset, length)};
       });
   nb::class_<SemaphoreHandle>(module, "Semaphore", "A timeline semaphore.")
-      .def("__init__",
-           [](SemaphoreHandle* self, uint64_t initial) {
-             new (self) SemaphoreHandle{make_ref<hal::Semaphore>(initial)};
-           })
+      .def("__init__", [](SemaphoreHandle* self,
+                          uint64_t initial) { new (self) SemaphoreHandle{make_ref<hal::Semaphore>(initial)}; })
       .def_prop_ro("value", [](SemaphoreHandle& self) { return self.ref->query(); })
       .def("signal",
            [](SemaphoreHandle& self, uint64_t value) {

@@ -16,9 +16,10 @@ namespace {
 /// A function of a session, ready to be called from Python: `call(*args, **kwargs)` is the fast path of everything.
 class BoundFunction {
  public:
-  BoundFunction(SessionHandle session, const std::string& name, const std::vector<std::tuple<uint32_t, uint32_t,
-                std::vector<std::string>, std::vector<int64_t>>>& arguments, nb::object bind, nb::object convert,
-                nb::object ndarray, std::vector<nb::object> numpy_dtypes)
+  BoundFunction(
+      SessionHandle session, const std::string& name,
+      const std::vector<std::tuple<uint32_t, uint32_t, std::vector<std::string>, std::vector<int64_t>>>& arguments,
+      nb::object bind, nb::object convert, nb::object ndarray, std::vector<nb::object> numpy_dtypes)
       : session_(std::move(session.ref)),
         bind_(std::move(bind)),
         convert_(std::move(convert)),
@@ -108,9 +109,8 @@ int clear(PyObject* self) {
   return 0;
 }
 
-PyType_Slot function_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
-                                {Py_tp_clear, reinterpret_cast<void*>(clear)},
-                                {0, nullptr}};
+PyType_Slot function_slots[] = {
+    {Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_clear, reinterpret_cast<void*>(clear)}, {0, nullptr}};
 
 ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
                            const std::vector<std::tuple<nb::object, int64_t, int64_t>>& constants,
@@ -227,16 +227,18 @@ void register_program(nb::module_& module) {
       .def("take", [](Handle<hal::Profiler>& self) {
         std::vector<std::tuple<int, uint32_t, int64_t, int64_t, int, int64_t, int>> rows;
         for (const auto& r : self.ref->take()) {
-          rows.emplace_back(r.executable, r.entry, r.start_ns, r.end_ns, r.worker, r.workgroups,
-                            r.is_first ? 1 : 0);
+          rows.emplace_back(r.executable, r.entry, r.start_ns, r.end_ns, r.worker, r.workgroups, r.is_first ? 1 : 0);
         }
         return rows;
       });
   nb::class_<ProgramHandle>(module, "Program", "Verified code on a device.")
       .def("new_session", &make_session)
-      .def("set_profiler", [](ProgramHandle& self, std::optional<Handle<hal::Profiler>> profiler) {
-        self.ref->set_profiler(profiler ? profiler->ref : nullptr);
-      }, nb::arg("profiler").none());
+      .def(
+          "set_profiler",
+          [](ProgramHandle& self, std::optional<Handle<hal::Profiler>> profiler) {
+            self.ref->set_profiler(profiler ? profiler->ref : nullptr);
+          },
+          nb::arg("profiler").none());
   module.def("load_program", &make_program);
   nb::class_<SessionHandle>(module, "Session", "The variables of a program.").def("begin_raw", &begin_raw);
   nb::class_<InvocationHandle>(module, "Invocation", "A running call, as data.")
@@ -249,12 +251,10 @@ void register_program(nb::module_& module) {
                     const std::vector<std::tuple<uint32_t, uint32_t, std::vector<std::string>, std::vector<int64_t>>>&,
                     nb::object, nb::object, nb::object, std::vector<nb::object>>())
       .def("__call__", &BoundFunction::call)
-      .def("begin", [](const BoundFunction& self, const nb::args& args, const nb::kwargs& kwargs) {
-        return InvocationHandle{self.begin(args, kwargs)};
-      })
-      .def("results", [](const BoundFunction& self, InvocationHandle& invocation) {
-        return self.results(*invocation.ref);
-      });
+      .def("begin", [](const BoundFunction& self, const nb::args& args,
+                       const nb::kwargs& kwargs) { return InvocationHandle{self.begin(args, kwargs)}; })
+      .def("results",
+           [](const BoundFunction& self, InvocationHandle& invocation) { return self.results(*invocation.ref); });
 }
 
 }  // namespace tesselle::bindings

@@ -79,9 +79,7 @@ bool is_first_sibling(int cpu, const cpu_set_t& set) {
 }
 #endif
 
-std::vector<int> worker_cpus(const DeviceOptions& options) {
-  return options.pin ? usable_cores() : std::vector<int>{};
-}
+std::vector<int> worker_cpus(const DeviceOptions& options) { return options.pin ? usable_cores() : std::vector<int>{}; }
 
 int worker_count(const DeviceOptions& options) {
   if (options.threads > 0) return options.threads - 1;
@@ -112,7 +110,9 @@ std::vector<int> usable_cores() {
 }
 
 CpuDevice::CpuDevice(const DeviceOptions& options)
-    : allocator_(make_ref<hal::Allocator>(options.cache_bytes)), pool_(worker_count(options), worker_cpus(options)), queue_(std::make_shared<Queue>()) {
+    : allocator_(make_ref<hal::Allocator>(options.cache_bytes)),
+      pool_(worker_count(options), worker_cpus(options)),
+      queue_(std::make_shared<Queue>()) {
   ticks_per_ns();
 }
 

@@ -36,9 +36,10 @@ void run_workgroups(const WorkItem& item, int64_t begin, int64_t end, hal::Profi
 /// Threads that claim tickets.
 ///
 /// One 64-bit word holds an epoch, which names the job, and the number of tickets that are left; a claim is one
-/// compare-and-swap that takes a ticket off it. A ticket can only be had while its job is the current one, and a job ends
-/// only when every claimed ticket is done, so a worker that was preempted delays nothing that it has not claimed, and no
-/// worker ever needs to be seen before the next job begins. Idle workers spin for a while, then sleep on a futex.
+/// compare-and-swap that takes a ticket off it. A ticket can only be had while its job is the current one, and a job
+/// ends only when every claimed ticket is done, so a worker that was preempted delays nothing that it has not claimed,
+/// and no worker ever needs to be seen before the next job begins. Idle workers spin for a while, then sleep on a
+/// futex.
 class WorkerPool {
  public:
   /// `cpus` lists the processors to pin workers to; empty: no pinning.

@@ -55,7 +55,9 @@ class BufferView : public Object {
   int64_t offset() const { return offset_; }
   uint32_t dtype() const { return dtype_; }
   int rank() const { return rank_; }
-  std::span<const int64_t> shape() const { return {rank_ <= kInlineRank ? inline_.data() : heap_.data(), size_t(rank_)}; }
+  std::span<const int64_t> shape() const {
+    return {rank_ <= kInlineRank ? inline_.data() : heap_.data(), size_t(rank_)};
+  }
   int64_t size_bytes() const { return size_bytes_; }
   /// The bytes of the tensor as a buffer of their own.
   Ref<Buffer> bytes() const;

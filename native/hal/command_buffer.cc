@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kMaxCapacity = 1 << 16;
 constexpr size_t kMaxCommands = size_t{1} << 20;
 constexpr size_t kMaxBindings = size_t{1} << 22;
-constexpr int64_t kMaxWorkgroups = int64_t{1} << 40;
+constexpr int64_t kMaxWorkgroups = int64_t{1} << 31;
 
 std::string text(int64_t value) { return std::to_string(value); }
 

@@ -8,8 +8,8 @@
 
 namespace tesselle::hal {
 
-/// A run of workgroups of one dispatch on one worker (0: the thread that waits). Times are those of now_ns(). A copy has
-/// executable -1, a fill -2; their workgroups are pieces. `is_first`: the run holds workgroup 0.
+/// A run of workgroups of one dispatch on one worker (0: the thread that waits). Times are those of now_ns(). A copy
+/// has executable -1, a fill -2; their workgroups are pieces. `is_first`: the run holds workgroup 0.
 struct DispatchRecord {
   int32_t executable;
   uint32_t entry;

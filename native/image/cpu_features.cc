@@ -148,10 +148,11 @@ std::set<std::string> detect() {
     int bit;
   };
   constexpr Feature kFeatures[] = {
-      {"fp-armv8", false, 0}, {"neon", false, 1},   {"aes", false, 3},   {"sha2", false, 6}, {"crc", false, 7},
-      {"lse", false, 8},      {"fullfp16", false, 10}, {"rdm", false, 12}, {"jsconv", false, 13}, {"complxnum", false, 14},
-      {"rcpc", false, 15},    {"sha3", false, 17},  {"dotprod", false, 20}, {"sve", false, 22}, {"sve2", true, 1},
-      {"i8mm", true, 13},     {"bf16", true, 14},
+      {"fp-armv8", false, 0}, {"neon", false, 1},       {"aes", false, 3},       {"sha2", false, 6},
+      {"crc", false, 7},      {"lse", false, 8},        {"fullfp16", false, 10}, {"rdm", false, 12},
+      {"jsconv", false, 13},  {"complxnum", false, 14}, {"rcpc", false, 15},     {"sha3", false, 17},
+      {"dotprod", false, 20}, {"sve", false, 22},       {"sve2", true, 1},       {"i8mm", true, 13},
+      {"bf16", true, 14},
   };
   const unsigned long first = getauxval(AT_HWCAP);
   const unsigned long second = getauxval(AT_HWCAP2);

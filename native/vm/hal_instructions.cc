@@ -102,8 +102,8 @@ bool Interpreter::hal(Opcode opcode, const uint32_t* w, Slot* regs) {
       const int64_t found = dim(*view(regs[w[1]]), w[3]);
       const int64_t expected = regs[w[4]].i64;
       if (found != expected) {
-        fail_invocation("argument " + std::to_string(w[2]) + ": expected dimension " + std::to_string(w[3]) + " to be " +
-                        std::to_string(expected) + ", found " + std::to_string(found));
+        fail_invocation("argument " + std::to_string(w[2]) + ": expected dimension " + std::to_string(w[3]) +
+                        " to be " + std::to_string(expected) + ", found " + std::to_string(found));
       }
       return false;
     }
@@ -221,9 +221,9 @@ void Interpreter::execute(const uint32_t* w, Slot* regs) {
   if (regs[w[2]].ref) waits.push_back({Ref<hal::Semaphore>::share(fence(regs[w[2]])), 1});
   std::vector<hal::TimelinePoint> signals;
   signals.push_back({Ref<hal::Semaphore>::share(fence(regs[w[3]])), 1});
-  invocation_.deferred_.push_back(make_ref<hal::Submission>(
-      program().device(), Ref<hal::CommandBuffer>::share(commands(regs[w[1]])), buffers, std::move(waits),
-      std::move(signals), invocation_.profiler_));
+  invocation_.deferred_.push_back(
+      make_ref<hal::Submission>(program().device(), Ref<hal::CommandBuffer>::share(commands(regs[w[1]])), buffers,
+                                std::move(waits), std::move(signals), invocation_.profiler_));
 }
 
 }  // namespace tesselle::vm

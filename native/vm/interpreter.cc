@@ -25,14 +25,14 @@ uint64_t wide(const uint32_t* w) { return w[0] | uint64_t{w[1]} << 32; }
     regs[w[1]].RESULT = EXPRESSION;                        \
     break;                                                 \
   }
-#define TESSELLE_INTEGER(NAME, EXPRESSION)            \
-  TESSELLE_BINARY(NAME##_I32, i32, i32, EXPRESSION)   \
+#define TESSELLE_INTEGER(NAME, EXPRESSION)          \
+  TESSELLE_BINARY(NAME##_I32, i32, i32, EXPRESSION) \
   TESSELLE_BINARY(NAME##_I64, i64, i64, EXPRESSION)
 #define TESSELLE_INTEGER_COMPARE(NAME, EXPRESSION)        \
   TESSELLE_BINARY(CMP_##NAME##_I32, i32, i32, EXPRESSION) \
   TESSELLE_BINARY(CMP_##NAME##_I64, i64, i32, EXPRESSION)
-#define TESSELLE_FLOAT(NAME, EXPRESSION)              \
-  TESSELLE_BINARY(NAME##_F32, f32, f32, EXPRESSION)   \
+#define TESSELLE_FLOAT(NAME, EXPRESSION)            \
+  TESSELLE_BINARY(NAME##_F32, f32, f32, EXPRESSION) \
   TESSELLE_BINARY(NAME##_F64, f64, f64, EXPRESSION)
 #define TESSELLE_FLOAT_COMPARE(NAME, EXPRESSION)          \
   TESSELLE_BINARY(CMP_##NAME##_F32, f32, i32, EXPRESSION) \
@@ -43,8 +43,8 @@ uint64_t wide(const uint32_t* w) { return w[0] | uint64_t{w[1]} << 32; }
     regs[w[1]].RESULT = EXPRESSION;                       \
     break;                                                \
   }
-#define TESSELLE_FLOAT_UNARY(NAME, EXPRESSION)      \
-  TESSELLE_UNARY(NAME##_F32, f32, f32, EXPRESSION)  \
+#define TESSELLE_FLOAT_UNARY(NAME, EXPRESSION)     \
+  TESSELLE_UNARY(NAME##_F32, f32, f32, EXPRESSION) \
   TESSELLE_UNARY(NAME##_F64, f64, f64, EXPRESSION)
 #define TESSELLE_EACH_NUMBER(MACRO) \
   MACRO(I32, i32)                   \
@@ -166,18 +166,18 @@ Status Interpreter::run(int64_t& steps) {
         assign(regs[w[1]], object);
         break;
       }
-#define TESSELLE_MOVES(TYPE, FIELD)                                              \
-  case Opcode::MOV_##TYPE:                                                       \
-    regs[w[1]].FIELD = regs[w[2]].FIELD;                                         \
-    break;                                                                       \
-  case Opcode::SELECT_##TYPE:                                                    \
+#define TESSELLE_MOVES(TYPE, FIELD)                                               \
+  case Opcode::MOV_##TYPE:                                                        \
+    regs[w[1]].FIELD = regs[w[2]].FIELD;                                          \
+    break;                                                                        \
+  case Opcode::SELECT_##TYPE:                                                     \
     regs[w[1]].FIELD = regs[w[2]].i32 != 0 ? regs[w[3]].FIELD : regs[w[4]].FIELD; \
-    break;                                                                       \
-  case Opcode::GLOBAL_LOAD_##TYPE:                                               \
-    regs[w[1]].bits = session.load(w[2]);                                        \
-    break;                                                                       \
-  case Opcode::GLOBAL_STORE_##TYPE:                                              \
-    session.store(w[1], regs[w[2]].bits);                                        \
+    break;                                                                        \
+  case Opcode::GLOBAL_LOAD_##TYPE:                                                \
+    regs[w[1]].bits = session.load(w[2]);                                         \
+    break;                                                                        \
+  case Opcode::GLOBAL_STORE_##TYPE:                                               \
+    session.store(w[1], regs[w[2]].bits);                                         \
     break;
         TESSELLE_EACH_NUMBER(TESSELLE_MOVES)
       case Opcode::GLOBAL_LOAD_REF:

@@ -14,7 +14,8 @@ class Interpreter {
   Status run(int64_t& steps);
 
  private:
-  /// The instructions of the HAL; true when the call has to wait for `invocation_.awaited()`. `w` points at the head word.
+  /// The instructions of the HAL; true when the call has to wait for `invocation_.awaited()`. `w` points at the head
+  /// word.
   bool hal(Opcode opcode, const uint32_t* w, Slot* regs);
   void dispatch(const uint32_t* w, Slot* regs);
   void create_view(const uint32_t* w, Slot* regs);

@@ -19,8 +19,8 @@ enum class Status : uint8_t {
   kDone,
 };
 
-/// A running call, as data: frames, registers and the work it has submitted. Whoever holds it may resume it, on any thread,
-/// one at a time.
+/// A running call, as data: frames, registers and the work it has submitted. Whoever holds it may resume it, on any
+/// thread, one at a time.
 class Invocation : public Object {
  public:
   Invocation(Ref<Session> session, const Function& function);

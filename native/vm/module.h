@@ -55,8 +55,8 @@ struct Environment {
 Module parse_module(std::span<const std::byte> data);
 
 /// Checks every word: opcodes, lengths, registers and their types, labels, list counts, signatures, indices, and that
-/// control cannot run off the end of a function. What depends on values (bounds, slots, kinds of references) is checked by
-/// the instructions when they run. Fails with an artifact error that names function, word and rule.
+/// control cannot run off the end of a function. What depends on values (bounds, slots, kinds of references) is checked
+/// by the instructions when they run. Fails with an artifact error that names function, word and rule.
 void verify_module(const Module& module, const Environment& environment);
 
 }  // namespace tesselle::vm

@@ -31,6 +31,7 @@ class FunctionVerifier {
     require(last && last->is_terminator, "control can run off the end");
     for (const uint32_t target : labels_) {
       at_ = target;
+      info_ = nullptr;
       require(target < size && starts[target], "a label that is not the place of an instruction");
     }
   }
@@ -160,8 +161,8 @@ class FunctionVerifier {
 
   void signature(uint32_t place, std::span<const RegisterType> types, const char* what) {
     const uint32_t count = function_.code[place];
-    require(count == types.size(), std::to_string(count) + " " + what + " where " + std::to_string(types.size()) +
-                                       " are expected");
+    require(count == types.size(),
+            std::to_string(count) + " " + what + " where " + std::to_string(types.size()) + " are expected");
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t index = function_.code[place + 1 + i];
       const RegisterType found = function_.registers[index];

@@ -1,6 +1,6 @@
 """Bytecode that nobody's compiler wrote, with right checksums: the verifier stands on its own.
 
-Modules are damaged and then loaded, and run when they verify, in a process of their own: every outcome is fine (an error,
+Modules are damaged, loaded, and run when they verify, in a process of their own: every outcome is fine (an error,
 a result, a step limit) except a crash or a hang.
 """
 
@@ -21,7 +21,7 @@ from tesselle.support.diagnostics import ArtifactError
 from tesselle.support.dtypes import F32
 
 FUZZ = """
-import random, sys, time
+import random, resource, sys, time
 sys.path.insert(0, "tests/support")
 import numpy as np
 from flat_images import Kernel, flat_image
@@ -63,7 +63,8 @@ w.emit("global.store.ref", "r", v)
 (g,) = w.emit("global.load.ref", "r")
 (d,) = w.emit("hal.view.dim", g, 1)
 (x,) = w.emit("hal.buffer.load.i64", b2, d)
-(small,) = w.emit("cmp.lt_s.i64", n, k)
+(zero,) = w.emit("const.i64", 0)
+(small,) = w.emit("cmp.lt_s.i64", n, zero)
 w.emit("cond_br", small, "yes", "no")
 w.label("yes")
 (c0,) = w.emit("hal.constant", 0)
@@ -77,6 +78,8 @@ variables = (VmGlobal("n", RegisterType.I64), VmGlobal("r", RegisterType.REF), V
 good = encode(VmModule((main, init.finish(), w.finish()), variables, "init"))
 constant = bytes(64)
 
+# A program may ask for as much memory as the machine has, and fill it: that is no crash, but it takes its time.
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 seed, seconds = int(sys.argv[1]), float(sys.argv[2])
 rng = random.Random(seed)
 numbers = [0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 255, 256, 0xFFFF, 1 << 31, 0xFFFFFFFF, 0x7FFFFFFF]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tesselle.codegen.common.lowering import OnPhase
 from tesselle.codegen.executables import ItemProgress, LowerExecutables, SerializeExecutables
+from tesselle.codegen.llvm.target import cpu_target
 from tesselle.ir.passes import Fact, Pass
 from tesselle.passes.dispatch_creation.clone_into_regions import CloneIntoRegions
 from tesselle.passes.dispatch_creation.deduplicate_executables import DeduplicateExecutables
@@ -16,6 +17,7 @@ from tesselle.passes.dispatch_creation.outline_dispatches import OutlineDispatch
 from tesselle.passes.dispatch_creation.prepare_dispatches import PrepareDispatches
 from tesselle.passes.dispatch_creation.resolve_dims import ResolveDims
 from tesselle.passes.global_optimization import GLOBAL_OPTIMIZATION_PASSES
+from tesselle.passes.global_optimization.pack_constants import PackConstants
 from tesselle.passes.hal.convert_to_hal import ConvertToHal
 from tesselle.passes.input import InlineCalls, SimplifyStablehlo
 from tesselle.passes.stream.assign_storage import AssignStorage
@@ -42,6 +44,11 @@ class PipelineOptions:
     item_progress: ItemProgress | None = None
 
 
+def panel_bytes(target_cpu: str) -> int:
+    """Width of the panels of packed weights: two vector registers."""
+    return 2 * cpu_target(target_cpu).vector_bits // 8
+
+
 @dataclass(frozen=True)
 class Phase:
     """A named stretch of the pipeline. `starts_with`: the facts that hold for IR that enters it from a file."""
@@ -61,7 +68,7 @@ PHASES: tuple[Phase, ...] = (
     Phase(
         "global-optimization",
         "linalg on tensors, optimised over whole functions",
-        lambda o: GLOBAL_OPTIMIZATION_PASSES,
+        lambda o: (*GLOBAL_OPTIMIZATION_PASSES, PackConstants(panel_bytes(o.target_cpu))),
         frozenset({Fact.INPUT}),
     ),
     Phase(

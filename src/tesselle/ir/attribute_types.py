@@ -39,6 +39,12 @@ class DenseInts:
     columns: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UnitFlag:
+    """Written by its name alone when it is true, and not at all when it is false."""
+
+
+Flag: TypeAlias = Annotated[bool, UnitFlag()]
 Int32: TypeAlias = Annotated[int, TypedScalar(I32)]
 Float32: TypeAlias = Annotated[float, TypedScalar(F32)]
 Int32Array: TypeAlias = Annotated[tuple[int, ...], TypedArray(I32)]

@@ -348,10 +348,8 @@ class Op:
             if region.parent is not None:
                 raise ValueError("a region already belongs to an operation")
             region.parent = self
-        i = 0
-        for value in self.operands:
+        for i, value in enumerate(self.operands):
             value.uses[(self, i)] = None
-            i += 1
         if len(result_types) == 1:
             self.results = (OpResult(result_types[0], self, 0),)
         else:
@@ -512,6 +510,10 @@ class Op:
 
     def check(self) -> None:
         """Rules beyond the declaration; called by the verifier after operands, attributes and types were checked."""
+
+    def result_segments(self) -> tuple[int, ...] | None:
+        """Sizes of the groups of results, for operations that have several; written as `resultSegmentSizes`."""
+        return None
 
     def verify_types(self) -> None:
         """Compare the result types with `infer`, when the op has it."""

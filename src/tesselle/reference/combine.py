@@ -9,7 +9,7 @@ import numpy as np
 from tesselle.dialects.core import arith
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.core import Block, Op
-from tesselle.reference.numerics import is_narrow, narrow, widen
+from tesselle.reference.numerics import is_narrow, narrow, ramp, widen
 from tesselle.reference.registry import Array, RegionRunner
 
 _FOLDS: dict[type[Op], tuple[np.ufunc, np.ufunc]] = {
@@ -77,7 +77,8 @@ def tree_fold(
         even = flat[0].shape[0] // 2 * 2
         pairs = runner.run_elementwise(block, [*(x[0:even:2] for x in flat), *(x[1:even:2] for x in flat)])
         flat = [
-            np.concatenate([np.broadcast_to(p, (even // 2, *shape)), x[even:]]) for p, x in zip(pairs, flat, strict=True)
+            np.concatenate([np.broadcast_to(p, (even // 2, *shape)), x[even:]])
+            for p, x in zip(pairs, flat, strict=True)
         ]
     if not flat[0].shape[0]:
         return [np.broadcast_to(i, shape) for i in inits]
@@ -88,14 +89,14 @@ def tree_fold(
 def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Sequence[Array], axis: int) -> list[Array]:
     """Inputs sorted together along `axis`, stable; `before(left, right)` compares elementwise.
 
-    A bottom-up merge sort on all lanes at once: the place of an element after merging two runs is its own place plus the
-    number of elements of the other run in front of it, found by a vectorised binary search.
+    A bottom-up merge sort on all lanes at once: the place of an element after merging two runs is its own place plus
+    the number of elements of the other run in front of it, found by a vectorised binary search.
     """
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
-    lanes = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
+    lanes: list[Array] = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
     rows = np.arange(lanes[0].shape[0])[:, None]
-    place = np.arange(n)
+    place = ramp(n)
     width = 1
     while width < n and lanes[0].size:
         start = place // (2 * width) * (2 * width)
@@ -115,7 +116,7 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
             low = np.where(open_ & passed, probe + 1, low)
             high = np.where(open_ & ~passed, probe, high)
         target = np.where(is_left, place, place - middle + start) + (low - base)
-        merged = [np.empty_like(x) for x in lanes]
+        merged: list[Array] = [np.empty_like(x) for x in lanes]
         for x, y in zip(lanes, merged, strict=True):
             y[rows, target] = x
         lanes = merged

@@ -11,7 +11,7 @@ from tesselle.dialects.linalg import ops as s
 from tesselle.ir.affine import AffineExpr, AffineMap
 from tesselle.ir.core import Block, Op, Value
 from tesselle.reference.combine import fold_axes, is_foldable, stable_sort
-from tesselle.reference.numerics import widen
+from tesselle.reference.numerics import narrow, widen
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
 from tesselle.reference.stablehlo.contraction import einsum
 from tesselle.reference.stablehlo.window import window_offsets, window_slice
@@ -29,6 +29,8 @@ def on_grid(x: Array, m: AffineMap, extents: Sequence[int], indices: Sequence[Ar
     dims = m.projected_dims()
     if dims is not None:
         order = sorted(range(x.ndim), key=lambda k: dims[k])
+        # An operand may be longer than its loop: a slice that starts at 0.
+        x = x[tuple(slice(0, extents[d]) for d in dims)]
         shape = [1] * loops
         for k in range(x.ndim):
             shape[dims[k]] = x.shape[k]
@@ -53,9 +55,7 @@ def generic(op: s.GenericOp, runner: RegionRunner, *operands: Array) -> list[Arr
     loops = len(extents)
     indices = [np.arange(n).reshape([-1 if d == k else 1 for d in range(loops)]) for k, n in enumerate(extents)]
     count = len(op.inputs)
-    grids = [
-        on_grid(x, m, extents, indices) for x, m in zip(operands[:count], op.input_maps, strict=True)
-    ]
+    grids = [on_grid(x, m, extents, indices) for x, m in zip(operands[:count], op.input_maps, strict=True)]
     outs = [on_grid(x, m, extents, indices) for x, m in zip(operands[count:], op.output_maps, strict=True)]
     reduced = op.reduction_dims
     shape = [1 if d in reduced else n for d, n in enumerate(extents)]
@@ -141,18 +141,24 @@ def contract(op: s.ContractOp, lhs: Array, rhs: Array, output: Array) -> Array:
 
 @semantics(s.ConvOp)
 def conv(op: s.ConvOp, x: Array, w: Array, output: Array) -> Array:
-    rank = op.spatial_rank
+    return grouped_convolution(x, w, output, op.strides, op.dilations, op.groups)
+
+
+def grouped_convolution(
+    x: Array, w: Array, output: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
+) -> Array:
+    """output + the convolution of a padded NHWC image with an HWCF filter, any number of spatial dimensions."""
     wide = widen(output)
-    counts, groups = output.shape[1:-1], op.groups
+    counts = output.shape[1:-1]
     channels, features = w.shape[-2], w.shape[-1] // groups
     result = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
-    for offset in window_offsets(w.shape[:rank], op.dilations):
-        kernel = w[tuple(o // d for o, d in zip(offset, op.dilations, strict=True))]
-        piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *op.strides, 1))
+    for offset in window_offsets(w.shape[:-2], dilations):
+        kernel = w[tuple(o // d for o, d in zip(offset, dilations, strict=True))]
+        piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *strides, 1))
         split = piece.reshape(x.shape[0], *counts, groups, channels).astype(wide.dtype)
         kernel = kernel.reshape(channels, groups, features).astype(wide.dtype)
         result += np.einsum("b...gc,cgf->b...gf", split, kernel, optimize=True)
-    return (wide + result.reshape(output.shape)).astype(output.dtype)
+    return narrow(np.asarray(wide + result.reshape(output.shape)), output.dtype)
 
 
 @region_semantics(s.SortOp)

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from tesselle.reference.registry import Array
@@ -17,6 +16,12 @@ from tesselle.support.dtypes import DType, Kind, from_numpy
 
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+
+
+def ramp(count: int) -> Array:
+    """0, 1, … count - 1."""
+    values: Any = np.arange(count)
+    return np.asarray(values, np.int64)
 
 
 def dtype_of(x: Array) -> DType:
@@ -188,12 +193,17 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
+def _objects(values: Any, like: Array) -> Array:
+    """What a Python function made of each element, as an array of the type of `like`."""
+    return np.asarray(values, like.dtype)
+
+
 def erf(x: Array) -> Array:
-    return _erf(x.astype(np.float64)).astype(x.dtype)
+    return _objects(_erf(x.astype(np.float64)), x)
 
 
 def erfc(x: Array) -> Array:
-    return _erfc(x.astype(np.float64)).astype(x.dtype)
+    return _objects(_erfc(x.astype(np.float64)), x)
 
 
 def logistic(x: Array) -> Array:
@@ -215,7 +225,7 @@ def total_order(x: Array) -> Array:
 
 
 def convert(x: Array, to: DType) -> Array:
-    """x as `to`: floats to integers truncate and saturate, nan gives 0; to i1: x != 0; complex to real: the real part."""
+    """x as `to`: floats to integers truncate and saturate, nan gives 0; to i1: x != 0; complex to real: real part."""
     source = dtype_of(x)
     if x.dtype == to.numpy:
         return x
@@ -263,8 +273,8 @@ def float_to_int(x: Array, to: DType) -> Array:
 def reduce_precision(x: Array, exponent_bits: int, mantissa_bits: int) -> Array:
     """x rounded to a float with these many bits, to nearest even; overflow to infinity, subnormals flush to zero."""
     d = dtype_of(x)
-    info = ml_dtypes.finfo(x.dtype)
-    mantissa, exponent = info.nmant, d.bits - 1 - info.nmant
+    mantissa = {"f16": 10, "bf16": 7, "f32": 23, "f64": 52}[d.name]
+    exponent = d.bits - 1 - mantissa
     bits = as_unsigned(x)
     kind = bits.dtype.type
     sign_mask = kind(1 << (d.bits - 1))

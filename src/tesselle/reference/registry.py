@@ -16,7 +16,7 @@ from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.dtypes import DType
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Array: TypeAlias = np.ndarray[Any, Any]
 Results: TypeAlias = "Array | tuple[Array, ...] | list[Array]"
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Results])
 
@@ -24,7 +24,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Results])
 class RegionRunner(Protocol):
     """What the meaning of an operation with regions may ask of the interpreter.
 
-    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing linalg.generic, as arrays.
+    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays.
     """
 
     environment: dict[Value, Array]

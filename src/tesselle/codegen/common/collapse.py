@@ -200,6 +200,7 @@ def _mergeable(kernel: KernelFunction, op: GenericOp, pair: tuple[int, int]) -> 
         return False
     if any(isinstance(i, IndexOp) and i.dim in pair for i in op.body.block):
         return False
+    inner_sizes: set[int | None] = set()
     for v, m in zip(op.operands, op.indexing_maps, strict=True):
         used = [j for j, e in enumerate(m.results) if e.used_dims() & {a, c}]
         if not used:
@@ -207,6 +208,10 @@ def _mergeable(kernel: KernelFunction, op: GenericOp, pair: tuple[int, int]) -> 
         if len(used) != 2 or used[1] != used[0] + 1:
             return False
         if m.results[used[0]] != AffineDim(a) or m.results[used[1]] != AffineDim(c):
+            return False
+        # Of a larger operand only a part is read: its rows do not lie together.
+        inner_sizes.add(tensor_type(v).shape[used[1]])
+        if len(inner_sizes) > 1:
             return False
         source = v.defining_op
         if isinstance(source, ToTensorOp) and not _is_whole(source.buffer):

@@ -275,6 +275,19 @@ class ContractionKernel:
             dest = Dest(self.packed_rows, self.problem.root.accumulator)
             pack_rows(b, source, dest, block.steps, self.row0, self.row1, t.lanes, self.row_size)
 
+        if t.mode is RhsMode.DEPTHWISE:
+            # The right-hand side is small: whole pixels of the left-hand side one after the other.
+            def pixels(c: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
+                def channels(d: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
+                    self._tile(d, block, row, column)
+                    return ()
+
+                for_loop(c, self.column0, self.column1, t.width, (), channels)
+                return ()
+
+            for_loop(b, self.row0, self.row1, t.rows, (), pixels)
+            return
+
         def panel(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
             def rows(d: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
                 self._tile(d, block, row, column)

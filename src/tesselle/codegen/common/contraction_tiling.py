@@ -168,7 +168,8 @@ def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) ->
     """
     root = problem.root
     rows, columns, depth, batch = (_estimate(root.size(d)) for d in (root.m, root.n, root.k, root.batch))
-    limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED else _COLUMN_LIMIT
+    # Between passes the sums of the whole workgroup are kept, which takes room in the L2 cache.
+    limit = _PACKED_COLUMN_LIMIT if mode is RhsMode.PACKED and kc >= depth else _COLUMN_LIMIT
     row_limit = _ROW_LIMIT
     if mode is RhsMode.PACK:
         most = _PANEL_BYTES // (kc * root.accumulator.size_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tesselle.dialects.chlo.attributes import ENUMS, RaggedDotDimensionNumbers
-from tesselle.dialects.chlo.broadcast import BroadcastBinaryOp, BroadcastSelectOp
+from tesselle.dialects.chlo.broadcast import BroadcastingOp, BroadcastSelectOp
 from tesselle.dialects.chlo.structured import ConstantOp, ScanOp, TopKOp
 from tesselle.dialects.stablehlo.assembly_attributes import read_struct
 from tesselle.dialects.stablehlo.elementwise import BinaryOp, UnaryOp
@@ -23,7 +23,7 @@ for _name, _cls in list(OPS.items()):
         register_format(_cls, "$operand attr-dict `:` type($operand) `->` type(results)")
     elif issubclass(_cls, BinaryOp):
         register_format(_cls, "$lhs `,` $rhs attr-dict `:` type(operands) `->` type(results)")
-    elif issubclass(_cls, BroadcastBinaryOp):
+    elif issubclass(_cls, BroadcastingOp):
         register_format(_cls, "$lhs `,` $rhs attr-dict `:` functional-type")
 register_format(BroadcastSelectOp, "$pred `,` $on_true `,` $on_false attr-dict `:` functional-type")
 

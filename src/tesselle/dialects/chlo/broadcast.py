@@ -42,7 +42,7 @@ def broadcast_shape(op_: Op, a: Sequence[Dim], b: Sequence[Dim]) -> tuple[Dim, .
 
 
 @op_base
-class BroadcastBinaryOp(Op):
+class BroadcastingOp(Op):
     """result = f(lhs, rhs) of operands broadcast to one shape.
 
     `broadcast_dimensions`: to which dimensions of the operand of higher rank those of the other correspond; the last
@@ -53,7 +53,6 @@ class BroadcastBinaryOp(Op):
 
     lhs: Value = operand_def()
     rhs: Value = operand_def()
-    broadcast_dimensions: tuple[int, ...] | None = attr_def(default=None)
 
     def result_dtype(self, dtype: DType) -> DType:
         return dtype
@@ -61,16 +60,24 @@ class BroadcastBinaryOp(Op):
     def infer(self) -> Sequence[Type]:
         a, b = tensor_type(self, self.lhs, "I1", self.KINDS), tensor_type(self, self.rhs, "I2", self.KINDS)
         dtype = self.result_dtype(same_dtype(self, (a, b), "C1", "lhs and rhs"))
-        dims = self.broadcast_dimensions
+        given = self.attributes.get("broadcast_dimensions")
+        dims = [d for d in given if isinstance(d, int)] if isinstance(given, tuple) else None
         if dims is None or a.rank == b.rank:
             return (TensorType(broadcast_shape(self, a.shape, b.shape), dtype),)
         small, large = (a, b) if a.rank < b.rank else (b, a)
-        if len(dims) != small.rank or list(dims) != sorted(set(dims)) or any(not 0 <= d < large.rank for d in dims):
-            self.fail("C3", f"broadcast_dimensions {list(dims)} do not place {small} in {large}")
+        if len(dims) != small.rank or dims != sorted(set(dims)) or any(not 0 <= d < large.rank for d in dims):
+            self.fail("C3", f"broadcast_dimensions {dims} do not place {small} in {large}")
         shape = list(large.shape)
         for d, size in zip(dims, small.shape, strict=True):
             shape[d] = broadcast_dim(self, shape[d], size)
         return (TensorType(tuple(shape), dtype),)
+
+
+@op_base
+class BroadcastBinaryOp(BroadcastingOp):
+    """A broadcasting operation without further attributes."""
+
+    broadcast_dimensions: tuple[int, ...] | None = attr_def(default=None)
 
 
 @op("chlo.broadcast_add", PURE)
@@ -200,10 +207,11 @@ class BroadcastZetaOp(BroadcastBinaryOp):
 
 
 @op("chlo.broadcast_compare", PURE)
-class BroadcastCompareOp(BroadcastBinaryOp):
+class BroadcastCompareOp(BroadcastingOp):
     """`compare` of operands broadcast to one shape."""
 
     comparison_direction: ComparisonDirection = attr_def()
+    broadcast_dimensions: tuple[int, ...] | None = attr_def(default=None)
     compare_type: ComparisonType | None = attr_def(default=None)
 
     def result_dtype(self, dtype: DType) -> DType:

@@ -30,7 +30,9 @@ class ConstantOp(Op):
     value: DenseElements = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        self.require(isinstance(self.value, DenseElements), "C1", "value must be elements of a tensor")
+        self.require(
+            isinstance(self.attributes.get("value"), DenseElements), "C1", "value must be elements of a tensor"
+        )
         return (self.value.type,)
 
 
@@ -48,9 +50,7 @@ class TopKOp(Op):
         t = tensor_type(self, self.operand, "I1", BOOL_OR_INTEGER | FLOAT)
         self.require(t.rank > 0, "C1", "the operand must have a dimension")
         last = t.shape[-1]
-        self.require(
-            self.k >= 0 and (last is None or self.k <= last), "C2", f"k {self.k} must lie in [0, {last}]"
-        )
+        self.require(self.k >= 0 and (last is None or self.k <= last), "C2", f"k {self.k} must lie in [0, {last}]")
         shape = (*t.shape[:-1], self.k)
         return (TensorType(shape, t.dtype), TensorType(shape, I32))
 
@@ -111,6 +111,9 @@ class ScanOp(Op):
     is_reverse: bool = attr_def(default=False)
     is_associative: bool | None = attr_def(default=None)
     scan_dim_size: int | None = attr_def(default=None)
+
+    def result_segments(self) -> tuple[int, ...]:
+        return (len(self.results) - len(self.inits), len(self.inits))
 
     def check(self) -> None:
         outputs = len(self.results) - len(self.inits)

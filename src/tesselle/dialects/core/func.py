@@ -53,8 +53,10 @@ class FuncOp(Op):
         return self.entry.args if not self.is_declaration else ()
 
     def check(self) -> None:
-        t = self.function_type
-        self.require(isinstance(t, FunctionType), "function_type", f"expected a function type, found {t}")
+        t = self.attributes.get("function_type")
+        if not isinstance(t, FunctionType):
+            self.fail("function_type", f"expected a function type, found {t}")
+            raise AssertionError
         if self.sym_visibility not in (None, "public", "private", "nested"):
             self.fail("visibility", f"expected public, private or nested, found {self.sym_visibility}")
         if not self.is_declaration:

@@ -27,7 +27,7 @@ class GenericOp(Op):
     """for d in domain (row-major order): outs[maps_out(d)] = body(ins[maps_in(d)], outs[maps_out(d)]).
 
     `indexing_maps`: one per input, then one per output, from the loop dimensions to the operand's; output maps are
-    projections of parallel dimensions. Loop bounds follow from the operands' shapes. The body gets one scalar per input
+    projections of parallel dimensions. Loop bounds follow from the operands' shapes (see `loop_ranges`). The body gets one scalar per input
     and output and ends in linalg.yield with one scalar per output; linalg.index reads a loop counter; tensor.extract
     reads captured tensors at computed places (a gather).
 
@@ -232,10 +232,15 @@ def conv_maps(op: ConvOp) -> tuple[AffineMap, AffineMap, AffineMap]:
 
 
 def loop_ranges(op: GenericOp) -> list[tuple[int, int]]:
-    """For each loop, (operand index, dimension) of an operand whose map reads the bare loop dimension there."""
+    """For each loop, (operand index, dimension) of an operand whose map reads the bare loop dimension there.
+
+    Outputs come first: an input may be larger than what is read of it (a slice from the beginning has the same map).
+    """
     found: dict[int, tuple[int, int]] = {}
-    for i, m in enumerate(op.indexing_maps):
-        for j, e in enumerate(m.results):
+    count = len(op.indexing_maps)
+    inputs = len(op.inputs)
+    for i in (*range(inputs, count), *range(inputs)):
+        for j, e in enumerate(op.indexing_maps[i].results):
             if isinstance(e, AffineDim):
                 found.setdefault(e.position, (i, j))
     missing = [d for d in range(len(op.iterator_types)) if d not in found]

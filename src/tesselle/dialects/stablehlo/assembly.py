@@ -47,9 +47,7 @@ for _cls in (elementwise.RealOp, elementwise.ImagOp, elementwise.ConvertOp):
     register_format(_cls, "$operand attr-dict `:` same-type")
 register_format(elementwise.IsFiniteOp, f"$x {_FUNCTIONAL}")
 register_format(elementwise.BitcastConvertOp, f"$operand {_FUNCTIONAL}")
-register_format(
-    elementwise.CompareOp, f"$comparison_direction `,` $lhs `,` $rhs [`,` $compare_type] {_FUNCTIONAL}"
-)
+register_format(elementwise.CompareOp, f"$comparison_direction `,` $lhs `,` $rhs [`,` $compare_type] {_FUNCTIONAL}")
 register_format(elementwise.ClampOp, "$min `,` $operand `,` $max attr-dict `:` same-type")
 
 register_format(shape.IotaOp, "`dim` `=` $iota_dimension attr-dict `:` type(results)")
@@ -86,12 +84,8 @@ register_format(dots.DotOp, f"$lhs `,` $rhs [`,` `precision` `=` $precision_conf
 
 register_format(linear_algebra.FftOp, f"$operand `,` `type` `=` $fft_type `,` `length` `=` $fft_length {_FUNCTIONAL}")
 register_format(linear_algebra.CholeskyOp, "$a [`,` `lower` `=` $lower] attr-dict `:` same-type")
-register_format(
-    linear_algebra.RngOp, f"$a `,` $b `,` $shape `,` `distribution` `=` $rng_distribution {_FUNCTIONAL}"
-)
-register_format(
-    linear_algebra.RngBitGeneratorOp, f"$initial_state `,` `algorithm` `=` $rng_algorithm {_FUNCTIONAL}"
-)
+register_format(linear_algebra.RngOp, f"$a `,` $b `,` $shape `,` `distribution` `=` $rng_distribution {_FUNCTIONAL}")
+register_format(linear_algebra.RngBitGeneratorOp, f"$initial_state `,` `algorithm` `=` $rng_algorithm {_FUNCTIONAL}")
 
 register_format(flow.GetTupleElementOp, f"$operand `[` $index `]` {_FUNCTIONAL}")
 for _cls in (tokens.CreateTokenOp, ReplicaIdOp, PartitionIdOp):
@@ -230,7 +224,7 @@ def _print_slice(p: Printer, op: shape.SliceOp) -> None:
 def _parse_dynamic_slice(p: Parser) -> Op:
     places = p.operands()
     p.expect(",")
-    p.accept(",")  # without start indices two commas stand here
+    p.accept(",")  # jaxlib writes two commas when there are no start indices
     p.expect_all("sizes", "=")
     sizes = p.int_list()
     attributes = _attributes(p, indexing.DynamicSliceOp)
@@ -241,8 +235,7 @@ def _parse_dynamic_slice(p: Parser) -> Op:
 
 
 def _print_dynamic_slice(p: Printer, op: indexing.DynamicSliceOp) -> None:
-    extra = "" if op.start_indices else ", "
-    p.write(f" {p.value_names(op.operands)}{extra}, sizes = [{', '.join(map(str, op.slice_sizes))}]")
+    p.write(f" {p.value_names(op.operands)}, sizes = [{', '.join(map(str, op.slice_sizes))}]")
     _print_attributes(p, op, "slice_sizes")
     p.write(f" : {_functional(op)}")
 

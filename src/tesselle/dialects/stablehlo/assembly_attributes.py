@@ -43,9 +43,7 @@ def read_struct(p: Parser, cls: type[Any]) -> Any:
             p.unexpected(f"another field of {cls.__name__}", at)
         p.expect("=")
         values[name] = _FIELD_READERS[str(fields[name].type)](p)
-    missing = [
-        f.name for f in fields.values() if f.name not in values and f.default is dataclasses.MISSING
-    ]
+    missing = [f.name for f in fields.values() if f.name not in values and f.default is dataclasses.MISSING]
     if missing:
         p.fail(f"{cls.__name__} misses {', '.join(missing)}", start)
     return cls(**values)

@@ -60,7 +60,7 @@ def _single_op_body(p: Parser, cls: type[Op], results: list[Type], at: int) -> R
     block = Block([element, element])
     combined = cls.build(block.args, (element,))
     returned = ReturnOp.build(combined.results)
-    combined.location = returned.location = p.place(at)
+    p.implied_ops += (combined, returned)
     block.append(combined)
     block.append(returned)
     return Region([block])
@@ -87,6 +87,8 @@ def _print_reduce(p: Printer, op: ReduceOp) -> None:
     pairs = [f"({p.value_name(x)} init: {p.value_name(i)})" for x, i in zip(op.inputs, op.init_values, strict=True)]
     p.write(", ".join(pairs))
     applied = _applied_op(op)
+    if p.locations and any(o.location != op.location for o in op.body.walk()):
+        applied = None  # the short form has no place for them
     if applied is not None:
         p.write(f" applies {applied}")
     p.write(f" across dimensions = {list(op.dimensions)}")

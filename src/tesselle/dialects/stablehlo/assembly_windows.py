@@ -37,9 +37,7 @@ def _parse_dot_general(p: Parser) -> Op:
         elif key == "precision":
             attributes["precision_config"] = read_precisions(p)
         elif key == "algorithm":
-            attributes["algorithm"] = (
-                read_struct(p, DotAlgorithm) if p.token == "<" else p.any_attribute()
-            )
+            attributes["algorithm"] = read_struct(p, DotAlgorithm) if p.token == "<" else p.any_attribute()
         else:
             p.unexpected("batching_dims, contracting_dims, precision or algorithm", at)
     attributes["dot_dimension_numbers"] = DotDimensionNumbers(batching[0], batching[1], contracting[0], contracting[1])

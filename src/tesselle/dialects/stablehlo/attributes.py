@@ -86,9 +86,9 @@ ENUMS: dict[str, type[enum.Enum]] = {
 """Enumerations written `#stablehlo<mnemonic VALUE>`, by mnemonic."""
 
 
-def _struct(name: str, *parts: tuple[str, object]) -> str:
+def _struct(name: str, *parts: tuple[str, tuple[int, ...] | int]) -> str:
     """`#stablehlo.name<key = value, …>` without the parts that are empty lists."""
-    shown = ", ".join(f"{k} = {list(v) if isinstance(v, tuple) else v}" for k, v in parts if v != ())
+    shown = ", ".join(f"{k} = {v if isinstance(v, int) else list(v)}" for k, v in parts if v != ())
     return f"#stablehlo.{name}<{shown}>"
 
 

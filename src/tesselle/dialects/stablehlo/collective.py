@@ -14,7 +14,7 @@ from tesselle.dialects.stablehlo.base import (
     tensor_type,
     tensor_types,
 )
-from tesselle.ir.attribute_types import IntTable, PairTable
+from tesselle.ir.attribute_types import Flag, IntTable, PairTable
 from tesselle.ir.core import PURE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, result_types_def, variadic_def
 from tesselle.ir.types import Dim, TensorType, Type
@@ -59,7 +59,7 @@ class AllGatherOp(Op):
     replica_groups: IntTable = attr_def()
     types: Sequence[Type] = result_types_def()
     channel_handle: ChannelHandle | None = attr_def(default=None)
-    use_global_device_ids: bool = attr_def(default=False)
+    use_global_device_ids: Flag = attr_def(default=False)
 
     def check(self) -> None:
         _check_groups(self, self.replica_groups, "C2")
@@ -80,7 +80,7 @@ class AllReduceOp(Op):
     replica_groups: IntTable = attr_def()
     computation: Region = region_def()
     channel_handle: ChannelHandle | None = attr_def(default=None)
-    use_global_device_ids: bool = attr_def(default=False)
+    use_global_device_ids: Flag = attr_def(default=False)
 
     def infer(self) -> Sequence[Type]:
         _check_groups(self, self.replica_groups, "C1")
@@ -165,7 +165,7 @@ class ReduceScatterOp(Op):
     computation: Region = region_def()
     result_type: TensorType = result_type_def()
     channel_handle: ChannelHandle | None = attr_def(default=None)
-    use_global_device_ids: bool = attr_def(default=False)
+    use_global_device_ids: Flag = attr_def(default=False)
 
     def check(self) -> None:
         a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")

@@ -130,7 +130,7 @@ class GetTupleElementOp(Op):
 
 @op("stablehlo.custom_call")
 class CustomCallOp(Op):
-    """Calls code that StableHLO does not describe, by name. Errors: C1 (name), C2 (layouts). Source: spec, custom_call."""
+    """Calls code that StableHLO does not describe, by name. Errors: C1 (name), C2 (layouts). Source: spec."""
 
     inputs: Sequence[Value] = variadic_def()
     call_target_name: str = attr_def()
@@ -162,9 +162,9 @@ class CompositeOp(Op):
     name_: str = attr_def(name="name")
     decomposition: SymbolRef = attr_def()
     types: Sequence[Type] = result_types_def()
+    composite_regions: Sequence[Region] = regions_def()
     composite_attributes: Mapping[str, Attribute] = attr_def(default={})
     version: Int32 = attr_def(default=0)
-    composite_regions: Sequence[Region] = regions_def()
 
     def check(self) -> None:
         self.require("." in self.name_, "C1", f"the name must be qualified by a namespace, found '{self.name_}'")

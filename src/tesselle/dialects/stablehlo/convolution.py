@@ -19,7 +19,7 @@ from tesselle.dialects.stablehlo.dynamic import INDICES
 from tesselle.dialects.stablehlo.window import check_padding, window_count
 from tesselle.ir.attribute_types import PairTable
 from tesselle.ir.core import PURE, Op, Value
-from tesselle.ir.declare import op_base, attr_def, op, operand_def, result_type_def
+from tesselle.ir.declare import attr_def, op, op_base, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType
 
 

@@ -93,7 +93,7 @@ class DynamicReshapeOp(Op):
 
 @op("stablehlo.dynamic_pad", PURE)
 class DynamicPadOp(Op):
-    """pad with amounts that are known at run time. Errors: I2, C1 (element types), C2 (sizes), C4 (rank of the result)."""
+    """pad with amounts that are known at run time. Errors: I2, C1 (element types), C2 (sizes), C4 (rank)."""
 
     operand: Value = operand_def()
     padding_value: Value = operand_def()

@@ -22,7 +22,7 @@ from tesselle.dialects.stablehlo.base import (
 )
 from tesselle.ir.attribute_types import Int32
 from tesselle.ir.core import COMMUTATIVE, ELEMENTWISE, PURE, Op, Region, Value
-from tesselle.ir.declare import op_base, attr_def, op, operand_def, region_def, result_type_def, variadic_def
+from tesselle.ir.declare import attr_def, op, op_base, operand_def, region_def, result_type_def, variadic_def
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.dtypes import C64, C128, F32, F64, I1, Kind
 
@@ -445,7 +445,7 @@ class ConvertOp(Op):
 
 @op("stablehlo.reduce_precision", PURE, ELEMENTWISE)
 class ReducePrecisionOp(Op):
-    """x rounded to a format with the given bits, and back. Errors: I1, C2 (exponent_bits < 1), C3 (mantissa_bits < 0)."""
+    """x rounded to a format with the given bits, and back. Errors: I1, C2 (exponent_bits), C3 (mantissa_bits)."""
 
     operand: Value = operand_def()
     exponent_bits: Int32 = attr_def()
@@ -530,7 +530,7 @@ class MapOp(Op):
 class BitcastConvertOp(Op):
     """The bits of the operand as another element type.
 
-    Shapes: equal widths keep the shape; to narrower elements a dimension is appended, to wider ones the last is dropped.
+    Shapes: equal widths keep the shape; narrower elements append a dimension, wider ones drop the last.
     Errors: C1 (shape), C2 (complex and real types do not mix). Source: spec, bitcast_convert.
     """
 

@@ -237,7 +237,7 @@ class ScatterOp(Op):
         self.require(
             rank == total,
             "C2",
-            f"update_window_dims, inserted_window_dims and input_batching_dims must be {rank} dimensions, found {total}",
+            f"update_window, inserted_window and input_batching dims must be {rank} dimensions, found {total}",
         )
         require_unique(self, n.update_window_dims, "C7", "update_window_dims")
         require_sorted(self, n.update_window_dims, "C7", "update_window_dims")

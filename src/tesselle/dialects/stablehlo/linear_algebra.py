@@ -55,7 +55,7 @@ class FftOp(Op):
 
 @op("stablehlo.cholesky", PURE)
 class CholeskyOp(Op):
-    """The triangular L with L L^H = a (or U^H U = a), for every matrix of a batch. Errors: C2 (rank), C3 (not square)."""
+    """The triangular L with L L^H = a (or U^H U = a), for every matrix of a batch. Errors: C2 (rank), C3."""
 
     a: Value = operand_def()
     lower: bool = attr_def(default=False)

@@ -31,10 +31,10 @@ class ConstantOp(Op):
     value: DenseElements = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        v = self.value
-        self.require(
-            isinstance(v, DenseElements) and isinstance(v.type, TensorType), "C1", "value must be elements of a tensor"
-        )
+        v = self.attributes.get("value")
+        if not isinstance(v, DenseElements) or not isinstance(v.type, TensorType):
+            self.fail("C1", "value must be elements of a tensor")
+            raise AssertionError
         return (v.type,)
 
 

@@ -8,14 +8,14 @@ the program is called like the function it came from.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
-from tesselle.ir.attributes import DenseElements
+from tesselle.ir.attributes import Attribute, DenseElements
 from tesselle.ir.core import BlockArgument
 from tesselle.ir.text import parse_module, parse_ops
 from tesselle.ir.types import FunctionType, TensorType
@@ -50,7 +50,7 @@ def import_jax(source: Any) -> ModuleOp:
     else:
         module = import_mlir_module(source.compiler_ir("stablehlo"))
         # The arguments that survived are known only here; without the entry nothing was dropped.
-        kept = sorted(source._lowering.compile_args.get("kept_var_idx", ()))  # noqa: SLF001
+        kept = sorted(source._lowering.compile_args.get("kept_var_idx", ()))
         avals = sys.modules["jax"].tree_util.tree_leaves(source.in_avals)
     main = module.lookup("main")
     if isinstance(main, FuncOp):
@@ -61,15 +61,13 @@ def import_jax(source: Any) -> ModuleOp:
 
 def _import_exported(exported: Any) -> ModuleOp:
     from jaxlib.mlir import ir
-    from jaxlib.mlir.dialects import chlo, stablehlo
+    from jaxlib.mlir.dialects import chlo, stablehlo  # pyright: ignore[reportMissingTypeStubs]  # jaxlib has none
 
     context = ir.Context()
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
     with context:
-        return import_mlir_module(
-            stablehlo.deserialize_portable_artifact(context, exported.mlir_module_serialized)
-        )
+        return import_mlir_module(stablehlo.deserialize_portable_artifact(context, exported.mlir_module_serialized))
 
 
 def import_mlir_module(mlir_module: Any) -> ModuleOp:
@@ -129,14 +127,15 @@ def _restore_arguments(main: FuncOp, kept: Sequence[int], avals: list[Any]) -> N
         return
     block = main.entry
     args: list[BlockArgument] = []
-    attrs = list(main.arg_attrs or ({},) * len(t.inputs))
+    nothing: Mapping[str, Attribute] = {}
+    attrs = list(main.arg_attrs or (nothing,) * len(t.inputs))
     left = iter(zip(block.args, attrs, strict=True))
-    new_attrs = []
+    new_attrs: list[Mapping[str, Attribute]] = []
     for i, aval in enumerate(avals):
         if i in kept:
             arg, attr = next(left)
         else:
-            arg, attr = BlockArgument(_type_of(aval), block, i), {}
+            arg, attr = BlockArgument(_type_of(aval), block, i), nothing
         arg.index = i
         args.append(arg)
         new_attrs.append(attr)

@@ -1,7 +1,7 @@
 """MLIR text: `parse_module` reads it, `print_op` writes it.
 
-    module = parse_module(text, file="model.mlir")
-    text = print_op(module)
+module = parse_module(text, file="model.mlir")
+text = print_op(module)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tesselle.ir.core import Op, Region
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.printer import Printer
 from tesselle.support.diagnostics import ParseError
+from tesselle.support.locations import FileLocation
 
 __all__ = ["Parser", "Printer", "parse_module", "parse_ops", "print_op"]
 
@@ -53,8 +54,8 @@ def parse_module(
     elided: Iterator[np.ndarray[Any, np.dtype[Any]]] | None = None,
 ) -> Op:
     """The `builtin.module` of a text, not verified; operations outside of one are put into one. Errors: `parse_ops`."""
-    from tesselle.ir.declare import OPS
     from tesselle.ir.core import Block
+    from tesselle.ir.declare import OPS
     from tesselle.ir.text.registry import load_dialect
 
     load_dialect("builtin")
@@ -64,7 +65,7 @@ def parse_module(
     block = Block()
     for op in ops:
         block.append(op)
-    return OPS["builtin.module"].build(regions=[Region([block])])
+    return OPS["builtin.module"].build(regions=[Region([block])], location=FileLocation(file, 1, 1))
 
 
 def print_op(

@@ -7,6 +7,7 @@ the attribute parser read into the declared value, and a value into text.
 from __future__ import annotations
 
 import enum
+import inspect
 import sys
 import types
 import typing
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from tesselle.ir.attribute_types import DenseInts, TypedArray, TypedScalar
+from tesselle.ir.attribute_types import DenseInts, TypedArray, TypedScalar, UnitFlag
 from tesselle.ir.attributes import (
     Attribute,
     DenseArray,
@@ -28,6 +29,9 @@ from tesselle.ir.core import Op
 from tesselle.ir.declare import spec_of
 from tesselle.ir.text.registry import ENUM_TEXTS
 from tesselle.support.dtypes import I32, I64, DType
+
+UNIT_TEXT = "unit"
+"""The text of an attribute that is written by its name alone."""
 
 Encode = Callable[[Any, Callable[[Attribute], str]], str]
 
@@ -66,7 +70,7 @@ def _annotations(cls: type[Op]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         scope = vars(sys.modules[base.__module__])
-        for name, annotation in base.__dict__.get("__annotations__", {}).items():
+        for name, annotation in inspect.get_annotations(base).items():
             found[name] = _resolve(annotation, scope)
     return found
 
@@ -102,11 +106,11 @@ def codec_for(annotation: Any) -> Codec:
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return _tuple_codec(args[0])
     if isinstance(annotation, type):
-        return _class_codec(annotation)
+        return _class_codec(cast("type[Any]", annotation))
     return _ANY
 
 
-def _class_codec(cls: type) -> Codec:
+def _class_codec(cls: type[Any]) -> Codec:
     if cls is bool:
         return Codec(_decode_bool, _encode_any, "a boolean")
     if cls is int:
@@ -125,7 +129,7 @@ def _class_codec(cls: type) -> Codec:
     return Codec(_instance_of(cls, name), _encode_any, name)
 
 
-def _instance_of(cls: type, expected: str) -> Callable[[Attribute], Any]:
+def _instance_of(cls: type[Any], expected: str) -> Callable[[Attribute], Any]:
     def decode(value: Attribute) -> Any:
         if isinstance(value, cls):
             return value
@@ -265,6 +269,8 @@ def _annotated(mark: object) -> Codec:
         if mark.type.is_float:
             return Codec(_decode_float, lambda v, w: w(FloatAttr(v, mark.type)), f"a float{suffix}")
         return Codec(_decode_int, lambda v, _: f"{v}{suffix}", f"an integer{suffix}")
+    if isinstance(mark, UnitFlag):
+        return Codec(_decode_bool, lambda _v, _w: UNIT_TEXT, "a flag")
     if isinstance(mark, TypedArray):
         return _array_codec(mark.type)
     if isinstance(mark, DenseInts):
@@ -278,8 +284,8 @@ def _table_codec(mark: DenseInts) -> Codec:
             rows: list[list[int]] = value.array.tolist()
             return tuple(tuple(map(int, row)) for row in rows)
         if isinstance(value, DenseElements) and value.array.ndim == 1 and mark.columns and not value.array.size % 2:
-            flat: list[int] = value.array.reshape(-1, mark.columns).tolist()
-            return tuple(tuple(map(int, cast("list[int]", row))) for row in flat)
+            flat: list[Any] = value.array.reshape(-1, mark.columns).tolist()
+            return tuple(tuple(map(int, row)) for row in flat)
         raise DecodeError("a table of integers")
 
     def encode(value: Sequence[Sequence[int]], _write: Callable[[Attribute], str]) -> str:

@@ -49,7 +49,7 @@ def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
     count = math.prod(shape)
     dtype = type.dtype
     if dtype.is_bool:
-        if len(data) == 1 and count > 8 or (len(data) == 1 and data[0] == 0xFF):
+        if (len(data) == 1 and count > 8) or (len(data) == 1 and data[0] == 0xFF):
             return splat(np.bool_(data[0] & 1), type)
         if len(data) != (count + 7) // 8:
             raise ElementsError(f"{type} needs {(count + 7) // 8} bytes, found {len(data)}")
@@ -100,7 +100,9 @@ def array_from_tokens(tokens: list[str], dtype: DType) -> Array:
         try:
             return np.array([words[t] for t in tokens], np.bool_)
         except KeyError as error:
-            raise ElementsError(f"expected true or false, found '{error.args[0]}'", tokens.index(error.args[0])) from None
+            raise ElementsError(
+                f"expected true or false, found '{error.args[0]}'", tokens.index(error.args[0])
+            ) from None
     return _integers(tokens, dtype)
 
 

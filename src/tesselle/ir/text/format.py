@@ -177,7 +177,7 @@ def _compile_reader(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Pa
         lines.append(" " * indent + text)
 
     def literal(text: str, indent: int) -> None:
-        emit(f"if tokens[p.pos] != {text!r}: p.unexpected({repr(repr(text))})", indent)
+        emit(f"if tokens[p.pos] != {text!r}: p.unexpected({repr(text)!r})", indent)
         emit("p.pos += 1", indent)
 
     def visit(parts: Sequence[_Element], indent: int) -> None:
@@ -307,11 +307,7 @@ def _make_writer(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Print
     spec = spec_of(cls)
     fields = {f.name: f for f in spec.fields}
     named = {fields[n].attr_name for n in _attribute_names(elements) if fields[n].kind is FieldKind.ATTRIBUTE}
-    forms = {
-        f.name: attribute_form(cls, f.attr_name)
-        for f in spec.attributes
-        if f.attr_name in named
-    }
+    forms = {f.name: attribute_form(cls, f.attr_name) for f in spec.attributes if f.attr_name in named}
 
     def field_text(p: Printer, op: Op, f: Field) -> str:
         value: Any = f.__get__(op, type(op))
@@ -350,14 +346,14 @@ def _make_writer(cls: type[Op], elements: Sequence[_Element]) -> Callable[[Print
             nonlocal glue
             if not text:
                 return
-            p.write(text if glue or text[0] in _NO_SPACE_BEFORE and text in _NO_SPACE_BEFORE else f" {text}")
+            p.write(text if glue or (text[0] in _NO_SPACE_BEFORE and text in _NO_SPACE_BEFORE) else f" {text}")
             glue = text in _NO_SPACE_AFTER
 
         def visit(parts: Sequence[_Element]) -> None:
             for e in parts:
                 if e.kind == "literal":
                     put(e.text)
-                elif e.kind == "field" and fields[e.text].kind is FieldKind.REGION or e.text == "region":
+                elif (e.kind == "field" and fields[e.text].kind is FieldKind.REGION) or e.text == "region":
                     p.write(" ")
                     p.region(op.regions[fields[e.text].index if e.kind == "field" else 0])
                 elif e.kind == "field":

@@ -195,7 +195,7 @@ def parse_integer(token: str) -> int | None:
         return None
 
 
-_ESCAPE = re.compile(r'\\(?:([0-9a-fA-F]{2})|(n)|(t)|(.))', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{2})|(n)|(t)|(.))", re.DOTALL)
 
 
 def unescape(text: str) -> str:

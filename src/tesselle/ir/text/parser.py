@@ -64,6 +64,8 @@ class Parser(LocationParser):
         self._alias_values: dict[str, tuple[Any, int]] = {}
         self._alias_open: set[str] = set()
         self._resources: dict[str, str] = {}
+        self.implied_ops: list[Op] = []
+        """Operations that the text of the one being read implies; they get its location."""
         self._scan_aliases()
 
     # ------------------------------------------------------------------------------------------ whole texts
@@ -143,7 +145,7 @@ class Parser(LocationParser):
         """`{-# dialect_resources: {builtin: {name: "0x…"}} #-}`: remember the resources' texts."""
         self.expect("{-#")
         path: list[str] = []
-        while not self.accept("#-}"):
+        while path or not self.accept("#-}"):
             if self.accept("}"):
                 if not path:
                     self.unexpected("a section of metadata", self.pos - 1)
@@ -277,6 +279,8 @@ class Parser(LocationParser):
         key = self.tokens[place] if name is None else name
         if key in self._values:
             self.fail(f"{key} is defined twice", place)
+        if len(key) < 2:
+            self.unexpected("a value", place)
         self._values[key] = value
         self._scope.append(key)
         if not key[1].isdigit() and "#" not in key and not (key.startswith("%arg") and key[4:].isdigit()):
@@ -324,6 +328,10 @@ class Parser(LocationParser):
             op.location = self.place(start) if isinstance(location, UnknownLocation) else location
         else:
             op.location = self.place(start)
+        if self.implied_ops:
+            for implied in self.implied_ops:
+                implied.location = op.location
+            self.implied_ops = []
         if single:
             if len(op.results) == 1:
                 self.define(start, op.results[0])
@@ -387,11 +395,12 @@ class Parser(LocationParser):
         """List every operation from token `at` on that is not known."""
         tokens = self.tokens
         starts = set(self._firsts)
-        seen: set[tuple[str, int]] = {(d.message, id(d)) for d in self._unregistered}
-        for i in range(at, len(tokens) - 1):
+        if tokens[at][:1] != '"':
+            self._unregistered.append(_unknown_op(tokens[at], self.place(at)))
+        for i in range(at + 1, len(tokens) - 1):
             token = tokens[i]
             quoted = token[:1] == '"'
-            if i not in starts and tokens[i - 1] != "=" and i != at:
+            if i not in starts and tokens[i - 1] != "=":
                 continue
             name = token[1:-1] if quoted else token
             if "." not in name or not name[:1].isalpha() or (quoted and tokens[i + 1] != "("):
@@ -399,7 +408,7 @@ class Parser(LocationParser):
             if not quoted and tokens[i + 1][:1] in ("=", ":", ",", ""):
                 continue
             load_dialect(name.split(".", 1)[0])
-            if name not in OPS and (name, i) not in seen:
+            if name not in OPS:
                 self._unregistered.append(_unknown_op(name, self.place(i)))
 
     def _generic(self) -> Op:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tesselle.ir.affine import AffineMap
@@ -23,8 +23,8 @@ from tesselle.ir.attributes import (
     SymbolRef,
     UnitAttr,
 )
-from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, Region, UnregisteredOp, Value
-from tesselle.ir.text.codec import codecs_of
+from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
+from tesselle.ir.text.codec import UNIT_TEXT, codecs_of
 from tesselle.ir.text.elements import elements_text, float_text
 from tesselle.ir.text.lexer import escape
 from tesselle.ir.text.locations import location_text
@@ -83,7 +83,10 @@ class Printer:
             if assembly is None:
                 return False
         written = len(self._parts)
-        self.write(_SHORT_NAMES.get(name, name))
+        short = _SHORT_NAMES.get(name)
+        if short is not None and (name == "builtin.module" or _stands_in_function(op)):
+            name = short
+        self.write(name)
         assembly.print(self, op)
         if len(self._parts) == written + 1:
             del self._parts[written:]
@@ -94,11 +97,14 @@ class Printer:
         self.write(f'"{op.name}"({", ".join(map(self.value_name, op.operands))})')
         if op.successors:
             self.write(f"[{', '.join(map(self.block_name, op.successors))}]")
-        attributes = self._attribute_parts(op, frozenset())
-        if op.operand_segments is not None:
-            attributes.append(f"operandSegmentSizes = array<i32: {', '.join(map(str, op.operand_segments))}>")
-        if attributes:
-            self.write(f" <{{{', '.join(attributes)}}}>")
+        declared = frozenset[str]() if isinstance(op, UnregisteredOp) else frozenset(codecs_of(type(op)))
+        properties = self._attribute_parts(op, op.attributes.keys() - declared)
+        segments = (("operandSegmentSizes", op.operand_segments), ("resultSegmentSizes", op.result_segments()))
+        for name, sizes in segments:
+            if sizes is not None:
+                properties.append(f"{name} = array<i32: {', '.join(map(str, sizes))}>")
+        if properties:
+            self.write(f" <{{{', '.join(properties)}}}>")
         if op.regions:
             self.write(" (")
             for i, region in enumerate(op.regions):
@@ -106,10 +112,16 @@ class Printer:
                     self.write(", ")
                 self.region(region, isolated=ISOLATED in op.TRAITS, entry_label=True)
             self.write(")")
+        others = self.attribute_dict_text(op, declared)
+        if others:
+            self.write(f" {others}")
         self.write(f" : {FunctionType(tuple(v.type for v in op.operands), op.result_types)}")
 
     def _define_results(self, op: Op) -> str:
         results = op.results
+        known = self._names.get(results[0])  # a use came before
+        if known is not None:
+            return known if len(results) == 1 else f"{known.removesuffix('#0')}:{len(results)}"
         first = self._new_name(results[0])
         if len(results) == 1:
             return first
@@ -139,11 +151,14 @@ class Printer:
         return name
 
     def value_name(self, value: Value) -> str:
-        """The name of a value that was printed before; others get a name that says so."""
+        """The name of a value; it is made up when the value was not printed yet."""
         name = self._names.get(value)
-        if name is None:
-            name = self._new_name(value)
-        return name
+        if name is not None:
+            return name
+        if isinstance(value, OpResult):  # used before it is defined
+            self._define_results(value.op)
+            return self._names[value]
+        return self._new_name(value)
 
     def value_names(self, values: Sequence[Value]) -> str:
         return ", ".join(map(self.value_name, values))
@@ -202,9 +217,7 @@ class Printer:
         if len(region.blocks) > 1 or (region.blocks and region.blocks[0].args and not named_args):
             entry_label = True
         for i, block in enumerate(region.blocks):
-            if i:
-                self._define_label(block)
-            elif entry_label and (block.args or len(region.blocks) > 1 or block.first is None) and not named_args:
+            if i or (entry_label and (block.args or len(region.blocks) > 1 or block.first is None) and not named_args):
                 self._define_label(block)
             self._indent += 1
             last = block.last
@@ -231,12 +244,12 @@ class Printer:
 
     # ------------------------------------------------------------------------------------------ attributes
 
-    def attribute_dict_text(self, op: Op, named: Sequence[str] | set[str] | frozenset[str] = ()) -> str:
+    def attribute_dict_text(self, op: Op, named: Collection[str] = ()) -> str:
         """`{…}` with the attributes that are not in `named`, or nothing."""
         parts = self._attribute_parts(op, named)
         return f"{{{', '.join(parts)}}}" if parts else ""
 
-    def _attribute_parts(self, op: Op, named: Sequence[str] | set[str] | frozenset[str]) -> list[str]:
+    def _attribute_parts(self, op: Op, named: Collection[str]) -> list[str]:
         codecs = {} if isinstance(op, UnregisteredOp) else codecs_of(type(op))
         parts: list[str] = []
         for name, value in op.attributes.items():
@@ -246,7 +259,8 @@ class Printer:
             if codec is None:
                 parts.append(self._named_attribute(name, value))
             else:
-                parts.append(f"{self._key(name)} = {self._declared(op, name, value, codec.encode)}")
+                text = self._declared(op, name, value, codec.encode)
+                parts.append(self._key(name) if text == UNIT_TEXT else f"{self._key(name)} = {text}")
         return parts
 
     def _declared(self, op: Op, name: str, value: Any, encode: Any) -> str:
@@ -334,7 +348,12 @@ class _Scope:
 
 
 _SHORT_NAMES = {"func.return": "return", "func.call": "call", "builtin.module": "module"}
-"""Operations that are written without their dialect."""
+"""Operations that are written without their dialect; those of func only where they stand directly in a function."""
+
+
+def _stands_in_function(op: Op) -> bool:
+    parent = op.parent_op
+    return parent is not None and parent.name == "func.func"
 
 
 def dense_array_text(array: DenseArray) -> str:
@@ -366,5 +385,3 @@ def enum_text(value: enum.Enum) -> str:
     if form is None:
         return f'"{value.value}"' if isinstance(value.value, str) else f"{value.value} : i32"
     return f"#{form.dialect}<{form.mnemonic} {value.value}>"
-
-

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from tesselle.ir.text.lexer import Lexer, describe
 from tesselle.ir.text.registry import TYPE_PARSERS, load_dialect
@@ -81,9 +82,9 @@ class TypeParser(Lexer):
             kind, dims, element, rest = simple[1], simple[2], simple[3], None
         else:
             general = _SHAPED.fullmatch(token)
-            if general is None:
-                if token[7:].lstrip().startswith("*"):
-                    self._unsupported("tensors without a rank are not supported", self.pos)
+            if token[7:].lstrip().startswith("*"):
+                self._unsupported("tensors without a rank are not supported", self.pos)
+            if general is None or not (general[3][0].isalpha() or general[3][0] == "!"):
                 self.fail(f"malformed type {describe(token)}")
             kind, dims, element, rest = general[1], "".join(general[2].split()), general[3], general[4]
         shape = self._dims(dims)
@@ -113,7 +114,7 @@ class TypeParser(Lexer):
         alias = self.type_alias(text[1:]) if text.startswith("!") else None
         if isinstance(alias, DType):
             return alias
-        if text.startswith("!quant") or _MISSING_TYPES.fullmatch(text) or text.startswith("complex<"):
+        if text.startswith(("!quant", "complex<")) or _MISSING_TYPES.fullmatch(text):
             self._unsupported(f"there is no element type {text}", self.pos)
         self.fail(f"unknown element type {describe(text)}")
 
@@ -131,7 +132,7 @@ class TypeParser(Lexer):
 
     def _encoding(self, text: str) -> object:
         """The attribute behind the comma of a tensor type."""
-        return self.nested(text, lambda inner: inner.any_attribute())
+        return self.nested(text, _read_attribute)
 
     def _deep_shaped(self, token: str) -> Type:
         """A shaped type that the lexer did not take in one piece: nested deeper, or with strings inside."""
@@ -172,7 +173,7 @@ class TypeParser(Lexer):
         """The type that `!name` was defined to be; None when it is no alias."""
         raise NotImplementedError
 
-    def nested(self, text: str, read: object) -> object:
+    def nested(self, text: str, read: Callable[[Any], Any]) -> object:
         """Apply a reader to `text` as to a text of its own; its errors are reported at the next token."""
         raise NotImplementedError
 
@@ -221,3 +222,8 @@ class TypeParser(Lexer):
     def function_type(self) -> FunctionType:
         inputs, results = self.function_types()
         return FunctionType(tuple(inputs), tuple(results))
+
+
+def _read_attribute(parser: Any) -> Any:
+    """Readers of attributes build on readers of types; an encoding needs them the other way round."""
+    return parser.any_attribute()

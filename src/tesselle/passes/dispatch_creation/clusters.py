@@ -151,7 +151,10 @@ def edges_between(producer: Cluster, consumer: Cluster) -> list[Edge]:
 
 
 def _aligned(a: Cluster, b: Cluster, edges: Sequence[Edge]) -> list[tuple[int, int]]:
-    """Pairs (common dimension of a, of b) that are the same loop along every edge."""
+    """Pairs (common dimension of a, of b) that are the same loop along every edge.
+
+    Extents must agree: who reads only the first elements must not decide over how many are computed.
+    """
     pairs: set[tuple[int, int]] | None = None
     for e in edges:
         of_a = {loops[e.producer]: i for i, loops in enumerate(a.common) if e.producer in loops}
@@ -159,7 +162,7 @@ def _aligned(a: Cluster, b: Cluster, edges: Sequence[Edge]) -> list[tuple[int, i
         here: set[tuple[int, int]] = set()
         for loop, place in zip(a.nests[e.producer].results[e.index], e.read.loops, strict=True):
             i, j = of_a.get(loop), of_b.get(place) if place is not None else None
-            if i is not None and j is not None:
+            if i is not None and j is not None and a.extent(a.common[i]) == b.extent(b.common[j]):
                 here.add((i, j))
         pairs = here if pairs is None else pairs & here
     found = sorted(pairs or ())

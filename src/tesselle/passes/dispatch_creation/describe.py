@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.dialects.linalg.packed import PackedContractOp, PackedConvOp
 from tesselle.ir.core import Op, Value
 from tesselle.ir.types import Dim, TensorType
 
@@ -48,6 +49,12 @@ def loop_extents(op: Op) -> list[Dim]:
                     found[d] = size
         order = (*op.dims_of("batch"), *op.dims_of("m"), *op.dims_of("n"), *op.dims_of("k"))
         return [found[d] for d in order]
+    if isinstance(op, PackedContractOp):
+        shape = tensor_type(op.lhs).shape
+        rows = [shape[i] for i, d in enumerate(op.lhs_map.projected_dims() or ()) if d not in op.k_loops]
+        return [*rows, math.prod(op.n_sizes), math.prod(op.k_sizes)]
+    if isinstance(op, PackedConvOp):
+        return [*tensor_type(op.output).shape, tensor_type(op.filter).shape[-2]]
     if isinstance(op, linalg.ConvOp):
         window = tensor_type(op.filter).shape[:-1]
         return [*tensor_type(op.output).shape, *window]

@@ -27,7 +27,7 @@ class PrepareDispatches(Pass):
     tensor.collapse_shape, expand_shape, reshape, cast   ->  flow.tensor.reshape
     contiguous tensor.extract_slice / insert_slice       ->  flow.tensor.slice / update (offset known on the host)
     tensor.from_elements of one value, tensor.splat      ->  linalg.fill
-    tensor.extract of a constant at constant places      ->  arith.constant
+    tensor.extract of a constant, of linalg.fill         ->  arith.constant, the value
     """
 
     def run(self, module: Op) -> None:
@@ -116,6 +116,10 @@ def _insert_slice(op: tensor.InsertSliceOp, shapes: Shapes) -> None:
 
 
 def _fold_extract(op: tensor.ExtractOp) -> None:
+    maker = op.operand.defining_op
+    if isinstance(maker, linalg.FillOp):
+        op.replace_with(maker.value)
+        return
     elements = constant_elements(op.operand)
     if elements is None:
         return

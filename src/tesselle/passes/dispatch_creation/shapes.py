@@ -13,6 +13,7 @@ from tesselle.dialects.core import arith, func, scf, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.dialects.linalg.packed import PackedContractOp, PackedConvOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.types import TensorType
@@ -72,7 +73,7 @@ class Shapes:
                 return self.of(op.outputs[value.index])
             case linalg.SortOp():
                 return self.of(op.inputs[value.index])
-            case linalg.FillOp() | linalg.ContractOp() | linalg.ConvOp():
+            case linalg.FillOp() | linalg.ContractOp() | linalg.ConvOp() | PackedContractOp() | PackedConvOp():
                 return self.of(op.output)
             case tensor.EmptyOp() | tensor.SplatOp():
                 return _merge(t, op.dynamic_dims)

@@ -1,9 +1,30 @@
 """global-optimization: StableHLO to linalg on tensors, then optimisations over whole functions."""
 
 from tesselle.passes.global_optimization.convert_stablehlo_to_linalg import ConvertStablehloToLinalg
+from tesselle.passes.global_optimization.fold_constants import FoldConstants
+from tesselle.passes.global_optimization.fold_index_ranges import FoldIndexRanges
 from tesselle.passes.global_optimization.fold_unit_dims import FoldUnitDims
 from tesselle.passes.global_optimization.fuse_elementwise import FuseElementwise
+from tesselle.passes.global_optimization.hoist_loop_invariants import HoistLoopInvariants
+from tesselle.passes.global_optimization.propagate_transposes import PropagateTransposes
 
-GLOBAL_OPTIMIZATION_PASSES = (ConvertStablehloToLinalg(), FoldUnitDims(), FuseElementwise())
+GLOBAL_OPTIMIZATION_PASSES = (
+    FoldConstants(),
+    ConvertStablehloToLinalg(),
+    FoldIndexRanges(),
+    HoistLoopInvariants(),
+    PropagateTransposes(),
+    FoldUnitDims(),
+    FuseElementwise(),
+)
 
-__all__ = ["GLOBAL_OPTIMIZATION_PASSES", "ConvertStablehloToLinalg", "FoldUnitDims", "FuseElementwise"]
+__all__ = [
+    "GLOBAL_OPTIMIZATION_PASSES",
+    "ConvertStablehloToLinalg",
+    "FoldConstants",
+    "FoldIndexRanges",
+    "FoldUnitDims",
+    "FuseElementwise",
+    "HoistLoopInvariants",
+    "PropagateTransposes",
+]

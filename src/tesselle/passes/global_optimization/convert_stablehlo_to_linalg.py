@@ -1,9 +1,9 @@
 """convert-stablehlo-to-linalg: every StableHLO and CHLO operation by its lowering.
 
-    %2 = stablehlo.add %0, %1 : tensor<4xf32>
-    ->
-    %e = tensor.empty() : tensor<4xf32>
-    %2 = linalg.generic (identity maps, parallel) ins(%0, %1) outs(%e) { arith.addf; linalg.yield }
+%2 = stablehlo.add %0, %1 : tensor<4xf32>
+->
+%e = tensor.empty() : tensor<4xf32>
+%2 = linalg.generic (identity maps, parallel) ins(%0, %1) outs(%e) { arith.addf; linalg.yield }
 """
 
 from __future__ import annotations

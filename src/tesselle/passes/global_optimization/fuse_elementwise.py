@@ -8,11 +8,13 @@ transposes, broadcasts, slices and reversals melt into indexing maps. A producer
 expensive more often than before:
 
 - it has no other use, and the consumer reads each of its elements once (or its body is cheap); or
-- it has other uses, its body is cheap, and reading its inputs again moves no more bytes than reading its result.
+- it has other uses, its body is cheap, reading its inputs again moves no more bytes than reading its result, and no
+  reader needs the result in memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +101,8 @@ def _is_worth_it(producer: linalg.GenericOp, value: OpResult, consumer: linalg.G
         return False
     out = _size(value)
     full_size_inputs = sum(_size(v) >= out for v in set(producer.inputs))
+    if full_size_inputs and cost and not all(isinstance(user, linalg.GenericOp) for user in value.users):
+        return False  # it is stored for another reader anyway
     return full_size_inputs <= 1 and not _permutes(producer)
 
 
@@ -152,7 +156,7 @@ def _splat_scalar(value: Value) -> Value | object | None:
 def _inline_scalar(consumer: linalg.GenericOp, index: int, scalar: Value | object) -> linalg.GenericOp | None:
     """Replace the input `index` by one scalar inside the body."""
     keep = [i for i in range(len(consumer.inputs)) if i != index]
-    if not _bounds_known(consumer, keep, []):
+    if not _bounds_known(consumer, [(consumer.inputs[i], consumer.input_maps[i]) for i in keep]):
         return None
     block = consumer.body.block
     arg = block.args[index]
@@ -186,7 +190,7 @@ def _merge_producer(
     loops = producer.output_maps[value.index].inverse_permutation().compose(read)
     added = [(v, m.compose(loops)) for v, m in zip(producer.inputs, producer.input_maps, strict=True)]
     keep = [i for i in range(len(consumer.inputs)) if i != index]
-    if not _bounds_known(consumer, keep, [m for _, m in added]):
+    if not _bounds_known(consumer, [*((consumer.inputs[i], consumer.input_maps[i]) for i in keep), *added]):
         return None
     block = consumer.body.block
     assert block.first is not None
@@ -217,11 +221,36 @@ def _merge_producer(
     return _rebuild(consumer, operands)
 
 
-def _bounds_known(consumer: linalg.GenericOp, keep: list[int], added: list[AffineMap]) -> bool:
-    """Whether every loop still finds its bound in a bare dimension of some operand's map."""
-    maps = [consumer.input_maps[i] for i in keep] + added + list(consumer.output_maps)
-    bare = {e.position for m in maps for e in m.results if isinstance(e, AffineDim)}
-    return len(bare) == len(consumer.iterator_types)
+def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]]) -> bool:
+    """Whether every loop finds the bound that it has now when the inputs are `inputs` (see `loop_ranges`).
+
+    A slice that starts at 0 reads a longer tensor through a bare dimension: that must not bound a reduction.
+    """
+    reduced = set(consumer.reduction_dims)
+    if not reduced:
+        return True  # the outputs give all bounds
+    bounds: dict[int, tuple[Value, int]] = {}
+    for value, m in inputs:
+        for j, e in enumerate(m.results):
+            if isinstance(e, AffineDim) and e.position in reduced:
+                bounds.setdefault(e.position, (value, j))
+    if len(bounds) != len(reduced):
+        return False
+    ranges = linalg.loop_ranges(consumer)
+    for d, (value, j) in bounds.items():
+        operand, axis = ranges[d]
+        before, now = _extent(consumer.operands[operand], axis), _extent(value, j)
+        if before is None or before != now:
+            return False
+    return True
+
+
+def _extent(value: Value, axis: int) -> int | tuple[Value, int] | None:
+    """The size of a dimension; a dynamic one is known by its tensor alone."""
+    if not isinstance(value.type, TensorType):
+        return None
+    size = value.type.shape[axis]
+    return (value, axis) if size is None else size
 
 
 def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]]) -> linalg.GenericOp:
@@ -240,7 +269,7 @@ def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]]) 
     for i, (value, m) in reversed(list(enumerate(unique))):
         unused = not block.args[i].uses
         rest = [k for k in unique if k != (value, m)]
-        if unused and _covers(consumer, [k[1] for k in rest]):
+        if unused and _bounds_known(consumer, rest):
             block.erase_arg(i)
             del unique[(value, m)]
     merged = linalg.GenericOp(
@@ -253,11 +282,6 @@ def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]]) 
     Builder.before_op(consumer).insert(merged)
     consumer.replace_with(merged.results)
     return merged
-
-
-def _covers(consumer: linalg.GenericOp, maps: list[AffineMap]) -> bool:
-    bare = {e.position for m in (*maps, *consumer.output_maps) for e in m.results if isinstance(e, AffineDim)}
-    return len(bare) == len(consumer.iterator_types)
 
 
 def emit_affine(b: Builder, expr: AffineExpr) -> Value:

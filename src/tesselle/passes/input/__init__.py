@@ -3,4 +3,6 @@
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
-__all__ = ["InlineCalls", "SimplifyStablehlo"]
+INPUT_PASSES = (InlineCalls(), SimplifyStablehlo())
+
+__all__ = ["INPUT_PASSES", "InlineCalls", "SimplifyStablehlo"]

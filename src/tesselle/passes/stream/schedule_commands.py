@@ -46,7 +46,7 @@ class ScheduleCommands(Pass):
 
 
 def _exports_last(block: Block) -> None:
-    for op in block:
+    for op in block.ops:
         if isinstance(op, stream.TensorExportOp):
             op.move_before(block.terminator)
 

@@ -21,7 +21,7 @@ def lgamma(x: Array) -> Array:
     """log|gamma(x)|; infinite at 0, the negative integers and the infinities."""
     wide = x.astype(np.float64)
     finite = np.isfinite(wide)
-    out = _lgamma(np.where(finite, wide, 1)).astype(np.float64)
+    out: Array = np.asarray(_lgamma(np.where(finite, wide, 1)), np.float64)
     return np.where(finite, out, np.abs(wide)).astype(x.dtype)
 
 
@@ -52,14 +52,14 @@ def _erf_inv(x: float) -> float:
     first = 2 / (math.pi * 0.147) + log / 2
     y = math.copysign(math.sqrt(math.sqrt(first * first - log / 0.147) - first), x)
     for _ in range(4):
-        error = math.erf(y) - x if abs(x) < 0.5 else math.copysign((1 - abs(x)) - math.erfc(abs(y)), x)
+        error = math.erf(y) - x if abs(x) < 0.5 else math.copysign(1, x) * ((1 - abs(x)) - math.erfc(abs(y)))
         y -= error / (2 / math.sqrt(math.pi) * math.exp(-y * y))
     return y
 
 
 def _vectorized(function: Callable[[float], float]) -> Callable[[Array], Array]:
     each = np.frompyfunc(function, 1, 1)
-    return lambda x: each(x.astype(np.float64)).astype(x.dtype)
+    return lambda x: np.asarray(each(x.astype(np.float64)), x.dtype)
 
 
 _UNARY: dict[type[Op], Callable[[Array], Array]] = {

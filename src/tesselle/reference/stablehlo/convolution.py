@@ -14,9 +14,7 @@ from tesselle.reference.stablehlo.shape import pad, result_type
 from tesselle.reference.stablehlo.window import window_offsets, window_slice
 
 
-def convolve(
-    op: s.ConvolutionOp | s.DynamicConvOp, lhs: Array, rhs: Array, padding: Sequence[Sequence[int]]
-) -> Array:
+def convolve(op: s.ConvolutionOp | s.DynamicConvOp, lhs: Array, rhs: Array, padding: Sequence[Sequence[int]]) -> Array:
     """out[n, x, f] = sum over w, c of lhs[n, x * stride + w * dilation, c] * rhs[w, c, f], by groups."""
     d = op.dimension_numbers
     rank = lhs.ndim - 2
@@ -25,17 +23,17 @@ def convolve(
     out_dtype = result_type(op).dtype
     accumulator = np.float32 if out_dtype.is_float and out_dtype.bits < 32 else out_dtype.numpy
     x = lhs.transpose((d.input_batch_dimension, *d.input_spatial_dimensions, d.input_feature_dimension))
-    w = rhs.transpose((*d.kernel_spatial_dimensions, d.kernel_input_feature_dimension, d.kernel_output_feature_dimension))
+    w = rhs.transpose(
+        (*d.kernel_spatial_dimensions, d.kernel_input_feature_dimension, d.kernel_output_feature_dimension)
+    )
     x, w = widen(x).astype(accumulator), widen(w).astype(accumulator)
-    reversed_dims = [i for i, r in enumerate(op.window_reversal or ()) if r]
+    reversed_dims = tuple(i for i, r in enumerate(op.window_reversal or ()) if r)
     w = np.flip(w, reversed_dims) if reversed_dims else w
     low = [0, *(p[0] for p in padding), 0]
     high = [0, *(p[1] for p in padding), 0]
     x = pad(x, np.zeros((), x.dtype), low, high, [0, *(b - 1 for b in base), 0])
     groups, batch_groups = op.feature_group_count, op.batch_group_count
-    counts = [
-        max(0, (x.shape[1 + i] - ((w.shape[i] - 1) * dilation[i] + 1)) // strides[i] + 1) for i in range(rank)
-    ]
+    counts = [max(0, (x.shape[1 + i] - ((w.shape[i] - 1) * dilation[i] + 1)) // strides[i] + 1) for i in range(rank)]
     features = w.shape[-1]
     group_count = max(groups, batch_groups)
     batch, channels = x.shape[0] // batch_groups, x.shape[-1] // groups

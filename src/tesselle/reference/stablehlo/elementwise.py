@@ -182,7 +182,14 @@ def select(op: s.SelectOp, condition: Array, x: Array, y: Array) -> Array:
 
 @semantics(s.ClampOp)
 def clamp(op: s.ClampOp, low: Array, x: Array, high: Array) -> Array:
-    return n.widened(lambda a, lo, hi: _minimum(_maximum(a, lo), hi))(x, low, high).astype(x.dtype, copy=False)
+    return _clamped(x, low, high).astype(x.dtype, copy=False)
+
+
+def _between(x: Array, low: Array, high: Array) -> Array:
+    return _minimum(_maximum(x, low), high)
+
+
+_clamped = n.widened(_between)
 
 
 @region_semantics(s.MapOp)
@@ -214,13 +221,13 @@ def _sub_byte_same(x: Array, to: np.dtype[np.generic]) -> Array:
 def _split_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
     pattern = n.as_unsigned(x)
     count = pattern.dtype.itemsize * 8 // bits
-    shifts = (np.arange(count) * bits).astype(pattern.dtype)
+    shifts = (n.ramp(count) * bits).astype(pattern.dtype)
     parts = (pattern[..., None] >> shifts) & np.array((1 << bits) - 1, pattern.dtype)
     return n.wrap_bits(parts.astype(np.int64), n.from_numpy(to))
 
 
 def _join_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
     low = x.astype(np.int8).astype(np.uint64) & np.uint64((1 << bits) - 1)
-    shifts = (np.arange(x.shape[-1]) * bits).astype(np.uint64)
+    shifts = (n.ramp(x.shape[-1]) * bits).astype(np.uint64)
     whole = np.bitwise_or.reduce(low << shifts, axis=-1)
     return n.view_as(whole.astype(f"u{to.itemsize}"), to)

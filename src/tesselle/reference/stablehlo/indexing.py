@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.stablehlo import indexing as s
 from tesselle.dialects.stablehlo.attributes import GatherDimensionNumbers
+from tesselle.reference.numerics import ramp
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
 from tesselle.reference.stablehlo.dynamic import ints
 
@@ -53,9 +54,9 @@ def gather_elements(x: Array, indices: Array, n: GatherDimensionNumbers, sizes: 
         place[d] = spread(np.clip(vector[..., j], 0, max(limit, 0)), batch_axes)
     for d, k in zip(n.operand_batching_dims, n.start_indices_batching_dims, strict=True):
         axis = k - (k > n.index_vector_dim)
-        place[d] = spread(np.arange(batch_shape[axis]), [batch_axes[axis]])
+        place[d] = spread(ramp(batch_shape[axis]), [batch_axes[axis]])
     for d, axis in zip(window_dims, n.offset_dims, strict=True):
-        place[d] = place[d] + spread(np.arange(sizes[d]), [axis])
+        place[d] = place[d] + spread(ramp(sizes[d]), [axis])
     shape = [0] * rank
     for axis, size in zip(batch_axes, batch_shape, strict=True):
         shape[axis] = size
@@ -113,7 +114,5 @@ def torch_index_select(op: s.TorchIndexSelectOp, x: Array, index: Array) -> Arra
     clipped = np.clip(index, 0, x.shape[dim] - 1)
     if batch == 0:
         return np.take(x, clipped, axis=dim)
-    out = [
-        np.take(x[place], clipped[place], axis=dim - batch) for place in np.ndindex(*x.shape[:batch])
-    ]
+    out = [np.take(x[place], clipped[place], axis=dim - batch) for place in np.ndindex(*x.shape[:batch])]
     return np.stack(out).reshape(*x.shape[:batch], *out[0].shape)

@@ -47,7 +47,9 @@ def pad(x: Array, value: Array, low: Sequence[int], high: Sequence[int], interio
         last = min(size, -(-(result - start) // step))
         source.append(slice(first, max(last, first)))
         begin = start + first * step
-        target.append(slice(begin, begin + max(0, (last - first - 1) * step + 1), step) if last > first else slice(0, 0))
+        target.append(
+            slice(begin, begin + max(0, (last - first - 1) * step + 1), step) if last > first else slice(0, 0)
+        )
     out[tuple(target)] = x[tuple(source)]
     return out
 

@@ -19,12 +19,13 @@ def window_offsets(window: Sequence[int], dilation: Sequence[int]) -> Iterator[t
     return itertools.product(*(range(0, w * d, d) for w, d in zip(window, dilation, strict=True)))
 
 
-def window_slice(
-    x: Array, offset: Sequence[int], counts: Sequence[int], strides: Sequence[int]
-) -> Array:
+def window_slice(x: Array, offset: Sequence[int], counts: Sequence[int], strides: Sequence[int]) -> Array:
     """The elements at `offset` of every window."""
     return x[
-        tuple(slice(o, o + max(c - 1, 0) * t + (1 if c else 0), t) for o, c, t in zip(offset, counts, strides, strict=True))
+        tuple(
+            slice(o, o + max(c - 1, 0) * t + (1 if c else 0), t)
+            for o, c, t in zip(offset, counts, strides, strict=True)
+        )
     ]
 
 

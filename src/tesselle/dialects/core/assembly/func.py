@@ -14,6 +14,7 @@ from tesselle.ir.text.registry import register_assembly
 from tesselle.ir.types import FunctionType, Type
 
 AttrDict = Mapping[str, Attribute]
+_NONE: AttrDict = {}
 
 
 def _parse_func(p: Parser) -> Op:
@@ -67,7 +68,7 @@ def _parse_arguments(p: Parser) -> tuple[list[BlockArg], list[Type], list[AttrDi
 
 def _parse_results(p: Parser) -> tuple[list[Type], list[AttrDict]]:
     if p.token != "(":
-        return [p.type()], [{}]
+        return [p.type()], [_NONE]
     p.expect("(")
     types: list[Type] = []
     attrs: list[AttrDict] = []
@@ -86,7 +87,7 @@ def _print_func(p: Printer, op: FuncOp) -> None:
     with p.scope(isolated=True):
         t = op.function_type
         args = [] if op.is_declaration else op.entry.args
-        arg_attrs = op.arg_attrs or ({},) * len(t.inputs)
+        arg_attrs = op.arg_attrs or (_NONE,) * len(t.inputs)
         if args:
             names = p.define_arguments(args)
             parts = [
@@ -97,7 +98,7 @@ def _print_func(p: Printer, op: FuncOp) -> None:
             parts = [f"{a}{_dict_suffix(p, d)}" for a, d in zip(t.inputs, arg_attrs, strict=True)]
         p.write(f"({', '.join(parts)})")
         if t.results:
-            res_attrs = op.res_attrs or ({},) * len(t.results)
+            res_attrs = op.res_attrs or (_NONE,) * len(t.results)
             results = [f"{r}{_dict_suffix(p, d)}" for r, d in zip(t.results, res_attrs, strict=True)]
             bare = len(results) == 1 and not res_attrs[0] and not isinstance(t.results[0], FunctionType)
             p.write(f" -> {results[0]}" if bare else f" -> ({', '.join(results)})")

@@ -134,10 +134,9 @@ def erf_inv(x: Expression) -> Expression:
     if dtype_of(x.value) == F64:
         for _ in range(2):
             slope = (-(y * y)).apply(m.ExpOp) * (2 / math.sqrt(math.pi))
-            # Far out erf has no digits left: there erfc of |y| is used.
+            # Close to 1 the difference erf(y) - x has no digits left, that of the complements has.
             above = x.compare(a.CmpFPredicate.OGT, 0.5)
-            upper = (1.0 - x) - y.apply(m.ErfcOp)
-            y = y - (-upper).where(above, y.apply(m.ErfOp) - x) / slope
+            y = y - ((1.0 - x) - y.apply(m.ErfcOp)).where(above, y.apply(m.ErfOp) - x) / slope
     edge = x.apply(m.AbsFOp).compare(a.CmpFPredicate.OEQ, 1.0)
     return (x * math.inf).where(edge, y)
 

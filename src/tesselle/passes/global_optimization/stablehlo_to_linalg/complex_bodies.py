@@ -196,9 +196,7 @@ COMPLEX: dict[type[Op], Callable[[Builder, Op, list[Value]], Value]] = {
     s.CosineOp: _unary(_cosine),
     s.DivideOp: _binary(_divide),
     s.ExponentialOp: _unary(_exponential),
-    s.ExponentialMinusOneOp: _unary(
-        lambda b, x: _pairwise(a.SubFOp)(b, _exponential(b, x), _one(b, x[0]))
-    ),
+    s.ExponentialMinusOneOp: _unary(lambda b, x: _pairwise(a.SubFOp)(b, _exponential(b, x), _one(b, x[0]))),
     s.ImagOp: lambda b, op, args: _new(b, c.ImOp, args[0]),
     s.LogOp: _unary(_logarithm),
     s.LogPlusOneOp: _unary(lambda b, x: _logarithm(b, _pairwise(a.AddFOp)(b, x, _one(b, x[0])))),

@@ -133,7 +133,6 @@ def _counted(op: s.WhileOp, b: Lowering, counter: Counter) -> list[Value]:
     return results
 
 
-
 def _move(source: Block, target: Block, kept: Sequence[int]) -> None:
     """The operations of `source` at the end of `target`; its terminator becomes scf.yield of the operands `kept`."""
     terminator = source.terminator

@@ -51,9 +51,7 @@ def dynamic_conv(op: s.DynamicConvOp, b: Lowering) -> Value:
     return build_convolution(op, b, tuple(zip(flat[::2], flat[1::2], strict=True)))
 
 
-def build_convolution(
-    op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[int, int]]
-) -> Value:
+def build_convolution(op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[int, int]]) -> Value:
     """Pads and lays out the operands, convolves by groups, lays out the result."""
     n = op.dimension_numbers
     out_type = op.result_type
@@ -62,9 +60,7 @@ def build_convolution(
     accumulator = accumulator_of(out_type.dtype)
     x = build_transpose(b, op.lhs, _input_order(n))
     w = build_transpose(b, op.rhs, _kernel_order(n))
-    x, w = (
-        v if tensor_type(v).dtype.kind == accumulator.kind else convert_tensor(b, v, accumulator) for v in (x, w)
-    )
+    x, w = (v if tensor_type(v).dtype.kind == accumulator.kind else convert_tensor(b, v, accumulator) for v in (x, w))
     spatial = tensor_type(x).rank - 2
     reversal = op.window_reversal or (False,) * spatial
     w = build_reverse(b, w, [d for d in range(spatial) if reversal[d]])
@@ -88,9 +84,7 @@ def build_convolution(
     window = [d for d in tensor_type(w).shape[:spatial] if d is not None]
     if len(window) != spatial:
         raise Unsupported("a convolution whose window is dynamic is not supported", op.location, op.name)
-    counts = window_counts(
-        b, x, [1, *window, 1], [1, *strides, 1], [1, *dilations, 1]
-    )[1:-1]
+    counts = window_counts(b, x, [1, *window, 1], [1, *strides, 1], [1, *dilations, 1])[1:-1]
     shape: list[Size] = [b.dim(x, 0), *counts, b.dim(w, spatial + 1)]
     init = b.fill(b.constant(0, accumulator), shape)
     result = b.insert(ConvOp(x, w, init, tuple(strides), tuple(dilations), groups)).result
@@ -108,7 +102,5 @@ def _batch_groups_to_features(b: Lowering, x: Value, groups: int) -> Value:
     rank = len(rest) + 1
     split = b.reshape(x, [groups, batch, *rest])
     moved = build_transpose(b, split, [1, *range(2, rank), 0, rank])
-    joined = channels * groups if isinstance(channels, int) else b.insert(
-        a.MulIOp(channels, b.index(groups))
-    ).result
+    joined = channels * groups if isinstance(channels, int) else b.insert(a.MulIOp(channels, b.index(groups))).result
     return b.reshape(moved, [batch, *spatial, joined])

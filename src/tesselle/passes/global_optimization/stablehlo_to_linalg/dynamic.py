@@ -26,7 +26,7 @@ def sizes_of(b: Lowering, shape: Value, t: TensorType) -> list[Size]:
 
 @lowering(s.DynamicBroadcastInDimOp)
 def dynamic_broadcast_in_dim(op: s.DynamicBroadcastInDimOp, b: Lowering) -> Value:
-    """Whether a dynamic dimension of the operand repeats is known at run time: index 0 is chosen where its size is 1."""
+    """Whether a dynamic dimension of the operand repeats is known at run time: index 0 where its size is 1."""
     t = tensor_type(op.operand)
     shape = sizes_of(b, op.output_dimensions, op.result_type)
     rank = len(shape)

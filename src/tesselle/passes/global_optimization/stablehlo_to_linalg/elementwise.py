@@ -33,7 +33,7 @@ from tesselle.support.dtypes import DTYPES
 def lower_elementwise(
     op: Op, b: Lowering, operands: Sequence[Value], emit: Callable[[Builder, list[Value]], Value]
 ) -> Value:
-    """A loop nest over the operands' common shape; operands of rank 0 hold for all elements, splats become constants."""
+    """A loop nest over the operands' common shape; operands of rank 0 hold for all, splats become constants."""
     out_type = tensor_type(op.results[0])
     rank = out_type.rank
     inputs: list[Value] = []
@@ -74,9 +74,7 @@ def elementwise(op: Op, b: Lowering) -> Value:
 
 @lowering(s.MapOp)
 def map_elements(op: s.MapOp, b: Lowering) -> Value:
-    return lower_elementwise(
-        op, b, op.inputs, lambda inner, args: emit_block(inner, op.computation.block, args)[0]
-    )
+    return lower_elementwise(op, b, op.inputs, lambda inner, args: emit_block(inner, op.computation.block, args)[0])
 
 
 def _bitcast_between_widths(op: s.BitcastConvertOp, b: Lowering) -> Value:

@@ -1,7 +1,7 @@
 """Small integer tensors that the host knows: constants, loop counters, dimensions, and arithmetic on them.
 
-Such a tensor is made by tensor.from_elements (or is a small constant); operations on it become arithmetic on scalars, so
-that offsets of slices and sizes of dynamic shapes need no readback from a device.
+Such a tensor is made by tensor.from_elements (or is a small constant); operations on it become arithmetic on scalars,
+so that offsets of slices and sizes of dynamic shapes need no readback from a device.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def lower_on_host(op: Op, b: Lowering) -> Value | None:
 
 
 def index_elements(b: Lowering, value: Value) -> list[Value]:
-    """The elements of a small integer tensor as index values, read from the device where the host does not know them."""
+    """The elements of a small integer tensor as index values, read from the device where the host lacks them."""
     from tesselle.dialects.core import arith
     from tesselle.support.dtypes import INDEX
 
@@ -85,9 +85,7 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
     if known is None:
         t = tensor_type(value)
         count = t.element_count
-        known = [
-            b.insert(tensor.ExtractOp(value, (b.index(i),) if t.rank else ())).result for i in range(count)
-        ]
+        known = [b.insert(tensor.ExtractOp(value, (b.index(i),) if t.rank else ())).result for i in range(count)]
 
     def cast(v: Value) -> Value:
         assert isinstance(v.type, DType)
@@ -100,7 +98,7 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
 
 
 def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
-    """A tensor of rank 0 that elementwise loop nests compute from tensors of rank 0, as host arithmetic on their elements.
+    """A tensor of rank 0 that loop nests compute from tensors of rank 0, as host arithmetic on their elements.
 
     What remains to be read from the device are the inputs of the computation (often arguments of the function).
     """

@@ -76,8 +76,9 @@ def build_gather(
     inputs: list[Value] = []
     maps: list[AffineMap] = []
     for j in range(len(n.start_index_map)):
-        exprs: list[AffineExpr] = [dim(batch_axes[index_axes.index(k)]) if k in index_axes else AffineConst(j)
-                                   for k in range(index_type.rank)]
+        exprs: list[AffineExpr] = [
+            dim(batch_axes[index_axes.index(k)]) if k in index_axes else AffineConst(j) for k in range(index_type.rank)
+        ]
         inputs.append(indices)
         maps.append(AffineMap(rank, 0, tuple(exprs)))
     count = len(inputs)
@@ -135,7 +136,7 @@ def torch_index_select(op: s.TorchIndexSelectOp, b: Lowering) -> Value:
     rank = len(kept) + i.rank - batch
     before = axis
     numbers = GatherDimensionNumbers(
-        offset_dims=tuple([*range(batch, before), *range(before + i.rank - batch, rank)]),
+        offset_dims=(*range(batch, before), *range(before + i.rank - batch, rank)),
         collapsed_slice_dims=(axis,),
         operand_batching_dims=tuple(range(batch)),
         start_indices_batching_dims=tuple(range(batch)),

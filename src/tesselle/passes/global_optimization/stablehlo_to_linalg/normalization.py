@@ -52,7 +52,11 @@ def _along(
 
 
 def _sum(
-    b: Lowering, inputs: Sequence[Value], features: Sequence[Value], axis: int, body: Callable[..., Value]
+    b: Lowering,
+    inputs: Sequence[Value],
+    features: Sequence[Value],
+    axis: int,
+    body: Callable[[Builder, list[Value]], Value],
 ) -> Value:
     """The sum of body(inputs, features) over all dimensions but `axis`, in f32 at least."""
     rank = tensor_type(inputs[0]).rank
@@ -92,9 +96,7 @@ def _scaled(b: Lowering, value: Value, count: Value) -> Value:
     """A vector divided by a scalar."""
     dtype = tensor_type(value).dtype
     maps = [AffineMap.identity(1), AffineMap(1, 0, ())]
-    return b.elementwise(
-        [value, count], maps, b.dims(value), dtype, lambda n, x: _new(n, a.DivFOp, x[0], x[1])
-    )
+    return b.elementwise([value, count], maps, b.dims(value), dtype, lambda n, x: _new(n, a.DivFOp, x[0], x[1]))
 
 
 def _normalize(n: Builder, x: list[Value], epsilon: float) -> Value:
@@ -111,9 +113,7 @@ def _normalize(n: Builder, x: list[Value], epsilon: float) -> Value:
 def batch_norm_inference(op: s.BatchNormInferenceOp, b: Lowering) -> Value:
     features = [op.scale, op.offset, op.mean, op.variance]
     dtype = tensor_type(op.operand).dtype
-    return _along(
-        b, [op.operand], features, op.feature_index, dtype, lambda n, x: _normalize(n, x, op.epsilon)
-    )
+    return _along(b, [op.operand], features, op.feature_index, dtype, lambda n, x: _normalize(n, x, op.epsilon))
 
 
 @lowering(s.BatchNormTrainingOp)
@@ -142,9 +142,7 @@ def batch_norm_grad(op: s.BatchNormGradOp, b: Lowering) -> list[Value]:
     dtype, compute = tensor_type(x).dtype, _compute_type(x)
     count = _count(b, x, axis, compute)
     dy_sum = _sum(b, [dy], [], axis, lambda n, v: v[0])
-    scaled = _sum(
-        b, [dy, x], [op.mean], axis, lambda n, v: _new(n, a.MulFOp, v[0], _new(n, a.SubFOp, v[1], v[2]))
-    )
+    scaled = _sum(b, [dy, x], [op.mean], axis, lambda n, v: _new(n, a.MulFOp, v[0], _new(n, a.SubFOp, v[1], v[2])))
     rank = tensor_type(x).rank
     features = [op.scale, op.mean, op.variance, dy_sum, scaled]
     maps = [

@@ -8,8 +8,8 @@ from tesselle.dialects.chlo.structured import TopKOp
 from tesselle.dialects.core.tensor import ExtractSliceOp, tensor_type
 from tesselle.dialects.linalg.ops import SortOp, YieldOp
 from tesselle.dialects.stablehlo import elementwise as e
-from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.dialects.stablehlo import reduction as s
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.ir.affine import AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import COMMUTATIVE, Block, Op, Region, Value
@@ -82,7 +82,7 @@ def reduce(op: s.ReduceOp, b: Lowering) -> list[Value]:
 def combine_body(
     block: Block, count: int, dtypes: Sequence[DType]
 ) -> Callable[[Builder, list[Value]], Sequence[Value]]:
-    """A body for generic, whose arguments are elements and then accumulators, from a region on (accumulators, elements)."""
+    """A generic's body (arguments: elements, then accumulators) from a region on (accumulators, elements)."""
 
     def body(b: Builder, args: list[Value]) -> Sequence[Value]:
         elements = [convert(b, v, d) for v, d in zip(args[:count], dtypes, strict=True)]

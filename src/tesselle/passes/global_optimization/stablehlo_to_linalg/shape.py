@@ -104,9 +104,7 @@ def build_transpose(b: Lowering, value: Value, permutation: Sequence[int]) -> Va
         return value
     shape = [b.dim(value, p) for p in permutation]
     inverse = sorted(range(rank), key=lambda d: permutation[d])
-    return b.elementwise(
-        [value], [AffineMap.select(rank, inverse)], shape, tensor_type(value).dtype, first_argument
-    )
+    return b.elementwise([value], [AffineMap.select(rank, inverse)], shape, tensor_type(value).dtype, first_argument)
 
 
 @lowering(s.BroadcastInDimOp)
@@ -132,6 +130,8 @@ def build_broadcast(b: Lowering, value: Value, shape: Sequence[Size], dims: Sequ
     if splat is not None:
         return b.fill(b.constant(splat, t.dtype), shape)
     rank = len(shape)
+    if t.is_static and tuple(shape) == t.shape and list(dims) == list(range(rank)):
+        return value
     kept = [d for k, d in enumerate(dims) if t.shape[k] != 1]
     is_view = (
         t.is_static
@@ -232,7 +232,7 @@ def build_slice(
 
 
 def is_contiguous(t: TensorType, offsets: Sequence[int], sizes: Sequence[int], strides: Sequence[int]) -> bool:
-    """Whether a slice's elements are adjacent in memory: whole dimensions behind the one that is cut, ones before it."""
+    """Whether a slice's elements are adjacent in memory: whole dimensions behind the cut one, ones before it."""
     cut = next((d for d in range(t.rank) if sizes[d] != 1), t.rank)
     if any(s != 1 for s, n in zip(strides, sizes, strict=True) if n > 1):
         return False
@@ -241,9 +241,7 @@ def is_contiguous(t: TensorType, offsets: Sequence[int], sizes: Sequence[int], s
 
 @lowering(s.PadOp)
 def pad(op: s.PadOp, b: Lowering) -> Value:
-    return build_pad(
-        b, op.operand, op.padding_value, op.edge_padding_low, op.edge_padding_high, op.interior_padding
-    )
+    return build_pad(b, op.operand, op.padding_value, op.edge_padding_low, op.edge_padding_high, op.interior_padding)
 
 
 def build_pad(
@@ -317,9 +315,7 @@ def _pad_interior(b: Lowering, value: Value, padding_value: Value, interior: Seq
     return b.elementwise([fill], [AffineMap(len(shape), 0, ())], shape, t.dtype, body)
 
 
-def _pad_by_index(
-    b: Lowering, value: Value, padding_value: Value, low: Sequence[int], high: Sequence[int]
-) -> Value:
+def _pad_by_index(b: Lowering, value: Value, padding_value: Value, low: Sequence[int], high: Sequence[int]) -> Value:
     """Any edges: reads at clamped places, and selects."""
     t = tensor_type(value)
     fill = b.scalar(padding_value)

@@ -58,9 +58,7 @@ def reduce_window(op: s.ReduceWindowOp, b: Lowering) -> list[Value]:
     rank = op.rank
     low, high = [p[0] for p in op.padding_or_zeros], [p[1] for p in op.padding_or_zeros]
     interior = [d - 1 for d in op.base_dilations_or_ones]
-    padded = [
-        build_pad(b, x, i, low, high, interior) for x, i in zip(op.inputs, op.init_values, strict=True)
-    ]
+    padded = [build_pad(b, x, i, low, high, interior) for x, i in zip(op.inputs, op.init_values, strict=True)]
     window, strides, dilations = op.window_dimensions, op.strides_or_ones, op.window_dilations_or_ones
     counts = window_counts(b, padded[0], window, strides, dilations)
     m = window_map(rank, window, strides, dilations)
@@ -71,9 +69,7 @@ def reduce_window(op: s.ReduceWindowOp, b: Lowering) -> list[Value]:
         inputs.append(b.empty(walked, tensor_type(padded[0]).dtype))
         maps.append(AffineMap.select(m.dim_count, range(rank, m.dim_count)))
     dtypes = accumulators(op.body.block, [tensor_type(v).dtype for v in op.inputs])
-    outs = [
-        b.fill(convert(b, b.scalar(v), d), counts) for v, d in zip(op.init_values, dtypes, strict=True)
-    ]
+    outs = [b.fill(convert(b, b.scalar(v), d), counts) for v, d in zip(op.init_values, dtypes, strict=True)]
     results = b.generic(
         inputs,
         maps,

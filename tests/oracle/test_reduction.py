@@ -1,0 +1,102 @@
+"""Reductions, windows, sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from jax import lax
+from jax import numpy as jnp
+from oracle_harness import check, sample
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "int32", "uint8"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("name", ["sum", "max", "min", "prod"])
+def test_reduce(name: str, axes: tuple[int, ...], dtype: str) -> None:
+    x = sample(dtype, (4, 5, 6), special=False) if name == "prod" else sample(dtype, (4, 5, 6), special=name != "sum")
+    limit = 3e-2 if dtype == "bfloat16" else 4e-3 if dtype == "float16" else 2e-5
+    check(lambda v: getattr(jnp, name)(v, axes), x, tolerance=limit)
+
+
+@pytest.mark.parametrize("name", ["any", "all"])
+def test_reduce_booleans(name: str) -> None:
+    check(lambda v: getattr(jnp, name)(v, 1), sample("bool", (4, 5)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "bfloat16"])
+def test_arguments_of_extremes(dtype: str) -> None:
+    x = sample(dtype, (5, 8))
+    check(lambda v: (jnp.argmax(v, 1), jnp.argmin(v, 0), jnp.argmax(v)), x)
+
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "softmax": lambda x: jax.nn.softmax(x, -1),
+    "log-softmax": lambda x: jax.nn.log_softmax(x, 0),
+    "logsumexp": lambda x: jax.nn.logsumexp(x, 1),
+    "variance": lambda x: jnp.var(x, 1),
+    "mean-keepdims": lambda x: x - x.mean(1, keepdims=True),
+    "cumsum": lambda x: jnp.cumsum(x, 1),
+    "cumulative-max": lambda x: lax.cummax(x, 1, reverse=True),
+    "cumprod": lambda x: jnp.cumprod(x, 0),
+    "norm": lambda x: jnp.linalg.norm(x, axis=0),
+    "custom": lambda x: lax.reduce(x, np.float32(0), lambda a, b: a + b * np.float32(1), (1,)),
+    "two-results": lambda x: lax.reduce(
+        (x, x * 2), (np.float32(0), np.float32(1)), lambda a, b: (a[0] + b[0], jnp.maximum(a[1], b[1])), (0,)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name: str) -> None:
+    check(REDUCTIONS[name], sample("float32", (5, 7), special=False), tolerance=2e-5)
+
+
+WINDOWS: dict[str, Callable[..., Any]] = {
+    "max": lambda x: lax.reduce_window(x, -np.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME"),
+    "sum": lambda x: lax.reduce_window(x, 0.0, lax.add, (1, 2, 3, 1), (1, 1, 2, 1), "VALID"),
+    "dilated": lambda x: lax.reduce_window(
+        x, 0.0, lax.add, (1, 2, 2, 1), (1, 1, 1, 1), "VALID", window_dilation=(1, 3, 2, 1)
+    ),
+    "base-dilated": lambda x: lax.reduce_window(
+        x, 0.0, lax.add, (1, 2, 2, 1), (1, 1, 1, 1), "VALID", base_dilation=(1, 2, 3, 1)
+    ),
+    "padded": lambda x: lax.reduce_window(
+        x, -np.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), [(0, 0), (1, 1), (2, 0), (0, 0)]
+    ),
+    "min-in-all-dims": lambda x: lax.reduce_window(x, np.inf, lax.min, (2, 2, 2, 2), (1, 1, 1, 1), "VALID"),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_reduce_window(name: str) -> None:
+    check(WINDOWS[name], sample("float32", (2, 7, 8, 3), special=False), tolerance=1e-5)
+
+
+def test_gradient_of_max_pooling() -> None:
+    def loss(x: Any) -> Any:
+        y = lax.reduce_window(x, -np.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+        return jnp.sum(y * y)
+
+    check(jax.grad(loss), sample("float32", (2, 7, 8, 3), special=False), tolerance=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_sort(axis: int, dtype: str) -> None:
+    check(lambda x: jnp.sort(x, axis), sample(dtype, (9, 11)))
+
+
+def test_sort_several() -> None:
+    keys = sample("int32", (40,), special=False) % 5
+    check(lambda k, v: lax.sort((k, v), num_keys=1), keys, sample("float32", (40,)))
+    check(lambda k: jnp.argsort(k), keys)
+    check(lambda k: jnp.sort(k, descending=True), keys)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_top_k(dtype: str) -> None:
+    check(lambda x: lax.top_k(x, 4), sample(dtype, (3, 12), special=dtype == "int32"))
