@@ -154,7 +154,7 @@ void CpuDevice::run_segment(std::span<WorkItem> items, hal::Profiler* profiler) 
     for (WorkItem& item : items) {
       const double each = group_ns(item);
       // At least four tickets a thread where there is enough work, so that the threads end at about the same time.
-      const int64_t fair = std::max<int64_t>(1, item.groups / (threads * 4));
+      const int64_t fair = std::max<int64_t>(1, item.groups / (int64_t{4} * threads));
       const auto wanted = each > 0 ? static_cast<int64_t>(std::min(kTicketNs / each, 1e9)) : fair;
       item.chunk = std::max({int64_t{1}, std::min(wanted, fair), item.groups / kMaxTicketsPerItem});
       item.first_ticket = job.tickets;
