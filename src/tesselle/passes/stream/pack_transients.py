@@ -128,7 +128,7 @@ class _Packing:
                 dynamic.setdefault(op.size, []).append(op)
         if not dynamic:
             return offsets, total
-        index = IndexBuilder(Builder.before_op(allocs[0]))
+        index = IndexBuilder(Builder.before_op(allocs[-1]))  # behind the last of their sizes
         end: Size = total
         for size, group in dynamic.items():
             slots, count = colour([self._interval(op.result, 0) for op in group])
@@ -139,7 +139,7 @@ class _Packing:
         return offsets, end
 
     def _replace(self, allocs: list[stream.ResourceAllocOp], offsets: dict[Value, Size], total: Size) -> None:
-        b = Builder.before_op(allocs[0])
+        b = Builder.before_op(allocs[-1])
         constants: dict[int, Value] = {}
         index = IndexBuilder(b, constants, self.function.entry)
         arena = b.insert(stream.ResourceAllocOp(index.value(total), TRANSIENT)).result
