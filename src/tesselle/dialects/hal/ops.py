@@ -9,6 +9,7 @@ from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FEN
 from tesselle.ir.attributes import DenseElements, DialectAttr, SymbolRef
 from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
+from tesselle.ir.text.lexer import escape
 from tesselle.ir.types import DType, Type
 from tesselle.support.dtypes import INDEX
 
@@ -24,7 +25,9 @@ class EntryAttr(DialectAttr):
     location: str
 
     def __str__(self) -> str:
-        return f"#hal.entry<{self.name!r}, {self.summary!r}, {self.flops}, {self.bytes}, {self.location!r}>"
+        texts = [f'"{escape(t)}"' for t in (self.name, self.summary, self.location)]
+        counts = ["?" if n is None else str(n) for n in (self.flops, self.bytes)]
+        return f"#hal.entry<{texts[0]}, {texts[1]}, {counts[0]}, {counts[1]}, {texts[2]}>"
 
 
 @op("hal.executable", ISOLATED, SYMBOL_TABLE, NO_TERMINATOR)
