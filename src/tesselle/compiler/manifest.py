@@ -40,8 +40,7 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
             case vm.FuncOp() if op.is_exported:
                 functions.append(_function_record(op))
             case hal.ExecutableOp():
-                for binary in op.body.block:
-                    assert isinstance(binary, hal.ExecutableBinaryOp)
+                for binary in op.binaries:
                     executables.append(_executable_record(op, binary))
                     images.append(binary.image.array.tobytes())
             case hal.ConstantDataOp():
@@ -67,7 +66,7 @@ def _executable_record(op: hal.ExecutableOp, binary: hal.ExecutableBinaryOp) -> 
         triple=binary.triple,
         required_cpu_features=binary.required_features,
         file=f"executables/{op.sym_name}.bin",
-        entries=tuple(EntryRecord(e.name, e.summary, e.flops, e.bytes, e.location) for e in op.entries),
+        entries=tuple(EntryRecord(e.sym_name, e.summary, e.flops, e.bytes, e.source) for e in op.exports),
     )
 
 

@@ -94,7 +94,7 @@ class _Compilation:
         options = self.options
         first = 0 if options.compile_from is None else phase_index(options.compile_from, "--compile-from") + 1
         last = len(PHASES) - 1 if options.compile_to is None else phase_index(options.compile_to, "--compile-to")
-        if first > last:
+        if first > last and not (first == len(PHASES) and options.compile_to is None):
             raise OptionError(f"--compile-from {options.compile_from} lies behind --compile-to {PHASES[last].name}")
         started = time.perf_counter()
         self._tell("import", 0, last - first + 1)

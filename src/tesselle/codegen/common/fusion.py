@@ -12,11 +12,12 @@ from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp
 from tesselle.dialects.core.math import FmaOp
 from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
+from tesselle.dialects.linalg.ops import GenericOp, IndexOp, YieldOp, loop_ranges
 from tesselle.ir.affine import AffineBinary, AffineConst, AffineDim, AffineExpr, AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.rewrite import eliminate_dead_code
+from tesselle.ir.types import Dim
 from tesselle.support.dtypes import BF16, F16, F32, INDEX
 
 MAX_BODY_OPS = 300
@@ -93,19 +94,21 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
             inputs.append(v)
             maps.append(moved)
         places.append(found)
-    bare = {e.position for m in (*maps, *consumer.output_maps) for e in m.results if isinstance(e, AffineDim)}
-    if len(bare) < loops:
-        inputs.append(producer.outputs[0])
-        maps.append(read)
+    first = 0
+    if not _keeps_bounds(consumer, inputs, maps):
+        # What was read gives the bounds, as the first operand; its elements are not looked at.
+        first = 1
+        inputs.insert(0, producer.outputs[0])
+        maps.insert(0, read)
     types = [generics.element_type(v) for v in (*inputs, *consumer.outputs)]
     block = Block(types)
     b = Builder.at_end(block, consumer.location)
     values: dict[Value, Value] = {}
     for arg, place in zip(producer.body.block.args, places, strict=False):
-        values[arg] = block.args[place]
+        values[arg] = block.args[first + place]
     element = _clone_ops(b, producer, values, table)[0]
     values = {consumer.body.block.args[index]: element}
-    values.update({consumer.body.block.args[i]: block.args[n] for n, i in enumerate(own)})
+    values.update({consumer.body.block.args[i]: block.args[n] for n, i in enumerate(own, first)})
     outs = consumer.body.block.args[len(consumer.inputs) :]
     values.update(zip(outs, block.args[len(inputs) :], strict=True))
     b.insert(YieldOp(_clone_ops(b, consumer, values, {})))
@@ -113,6 +116,20 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
     new = generics.make_generic(inputs, consumer.outputs, maps, consumer.iterator_types, Region([block]))
     Builder.before_op(consumer).insert(new)
     consumer.replace_with(new.results)
+
+
+def _keeps_bounds(consumer: GenericOp, inputs: Sequence[Value], maps: Sequence[AffineMap]) -> bool:
+    """Whether every loop has the bound that it has now when the inputs are others (see `loop_ranges`).
+
+    A slice from the beginning reads a longer tensor through the same map: that must not become the bound.
+    """
+    now: dict[int, Dim] = {}
+    for v, m in (*zip(consumer.outputs, consumer.output_maps, strict=True), *zip(inputs, maps, strict=True)):
+        for j, e in enumerate(m.results):
+            if isinstance(e, AffineDim):
+                now.setdefault(e.position, tensor_type(v).shape[j])
+    before = [tensor_type(consumer.operands[i]).shape[axis] for i, axis in loop_ranges(consumer)]
+    return all(d in now and now[d] == size for d, size in enumerate(before))
 
 
 def _clone_ops(b: Builder, op: GenericOp, values: dict[Value, Value], table: dict[int, AffineExpr]) -> list[Value]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.accesses import evaluate
 from tesselle.codegen.common.generics import PARALLEL, REDUCTION
 from tesselle.codegen.common.sizes import buffer_sizes, tensor_sizes
 from tesselle.codegen.common.strategy import KernelFunction
@@ -19,7 +20,7 @@ from tesselle.dialects.core import arith, memref, tensor, vector
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
 from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.linalg.ops import ContractOp, ConvOp, FillOp, GenericOp, conv_maps
+from tesselle.dialects.linalg.ops import ContractOp, ConvOp, FillOp, GenericOp, IndexOp, conv_maps
 from tesselle.ir.affine import AffineConst, AffineDim, AffineExpr, AffineMap, dim
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
@@ -38,6 +39,8 @@ def prepare(kernel: KernelFunction) -> None:
     for op in kernel.function.entry:
         if any(isinstance(r.type, TensorType) for r in op.results) and not isinstance(op, allowed):
             raise Unsupported(f"{op.name} cannot be compiled in this dispatch", op.location, f"codegen.{op.name}")
+        if isinstance(op, tensor.ExtractOp):
+            raise Unsupported("an element of a tensor computed in the same dispatch", op.location, "codegen.tensor.extract")
 
 
 def normalise(kernel: KernelFunction) -> None:
@@ -74,6 +77,8 @@ def _rewrite(kernel: KernelFunction, op: Op) -> bool:
         return _extract(b, op)
     elif isinstance(op, MaterializeInDestinationOp):
         return _store(kernel, b, op)
+    elif isinstance(op, GenericOp):
+        return _gathers(op)
     else:
         return _view(kernel, b, op)
     return True
@@ -212,11 +217,53 @@ def buffer_of(value: Value) -> Value | None:
 
 def _extract(b: Builder, op: tensor.ExtractOp) -> bool:
     """A scalar read by the host part of the kernel."""
-    buffer = buffer_of(op.operand)
-    if buffer is None:
+    element = _element(b, op.operand, op.indices)
+    if element is None:
         return False
-    op.replace_with(b.insert(memref.LoadOp(buffer, op.indices)).result)
+    op.replace_with(element)
     return True
+
+
+def _element(b: Builder, value: Value, indices: Sequence[Value]) -> Value | None:
+    """One element of a tensor: loaded, or computed where an elementwise operation of this dispatch defines the tensor."""
+    buffer = buffer_of(value)
+    if buffer is not None:
+        return b.insert(memref.LoadOp(buffer, indices)).result
+    op = value.defining_op
+    if not isinstance(op, GenericOp) or not op.is_elementwise or len(op.outputs) != 1:
+        return None
+    positions = op.output_maps[0].projected_dims()
+    if positions is None or op.body.block.args[-1].uses:
+        return None
+    counters: dict[int, ix.Size] = dict(zip(positions, indices, strict=True))
+    values: dict[Value, Value] = {}
+    for arg, v, m in zip(op.body.block.args, op.inputs, op.input_maps, strict=False):
+        element: Value | None = v
+        if isinstance(v.type, TensorType):
+            at = [ix.as_value(b, evaluate(b, e, counters)) for e in m.results]
+            element = _element(b, v, at)
+        if element is None:
+            return None
+        values[arg] = element
+    for inner in op.body.block:
+        if isinstance(inner, IndexOp):
+            values[inner.result] = ix.as_value(b, counters[inner.dim])
+        elif inner is not op.body.block.last:
+            b.insert(inner.clone(values))
+    (result,) = op.body.block.terminator.operands
+    return values.get(result, result)
+
+
+def _gathers(op: GenericOp) -> bool:
+    """Elements that a body reads from tensors which are computed here are computed in the body."""
+    changed = False
+    for inner in op.body.block:
+        if isinstance(inner, tensor.ExtractOp) and buffer_of(inner.operand) is None:
+            element = _element(Builder.before_op(inner), inner.operand, inner.indices)
+            if element is not None:
+                inner.replace_with(element)
+                changed = True
+    return changed
 
 
 def _view(kernel: KernelFunction, b: Builder, op: Op) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tesselle.dialects.stream.ops  # noqa: F401  (declares the operations)
 from tesselle.dialects.stream.types import TIMEPOINT, Lifetime, ResourceType
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.registry import TYPE_PARSERS, register_simple_type
 
 
 def _resource(p: Parser) -> ResourceType:
-    """`<transient>`."""
+    """`<transient>`, `<*>`."""
     p.expect("<")
-    lifetime = p.enum_value(Lifetime)
+    lifetime = Lifetime.UNKNOWN if p.accept("*") else p.enum_value(Lifetime)
     p.expect(">")
     return ResourceType(lifetime)
 
