@@ -1,7 +1,7 @@
 """Reading attributes.
 
 Attributes that no declaration covers become: `1 : i64` int, `1 : i32` IntegerAttr, `1.0 : f64` float, other floats
-FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT. Attributes of
+FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT, `none` None. Attributes of
 dialects that are not known are kept as OpaqueAttr.
 """
 
@@ -234,6 +234,9 @@ class AttributeParser(TypeParser):
         if token == "unit":
             self.pos += 1
             return UNIT
+        if token == "none":
+            self.pos += 1
+            return None
         if token == "dense":
             return self._dense()
         if token == "dense_resource":

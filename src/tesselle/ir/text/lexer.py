@@ -168,6 +168,8 @@ class Lexer:
         """The next token as the name of a symbol, without `@`."""
         token = self.tokens[self.pos]
         if token[:1] != "@" or len(token) < 2:
+            if token == "@" and self.tokens[self.pos + 1] == '"':
+                self.fail("unterminated string")
             self.unexpected("a symbol")
         self.pos += 1
         return unescape(token[2:-1]) if token[1] == '"' else token[1:]

@@ -13,11 +13,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tesselle.dialects.core import tensor
+from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.affine import AffineDim
-from tesselle.ir.core import Op, OpResult, Value
+from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
 
 MINIMUM_TILES = 64
@@ -203,6 +203,8 @@ def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[
         return False
     if any(len(n.extents) != len(pairs) for n in b.nests.values()):
         return False
+    if not all(_is_plain_arithmetic(op) for op in b.nests):
+        return False
     if any(place is None for e in edges for place in e.read.loops):
         return False
     for e in edges:
@@ -210,6 +212,17 @@ def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[
         if any(u not in b.nests and u not in a.nests for u in users):
             return False
     return True
+
+
+def _is_plain_arithmetic(op: Op) -> bool:
+    """Whether a body computes on elements in registers alone: no loop counters, no memory, no complex parts."""
+    if not isinstance(op, linalg.GenericOp):
+        return True
+    return all(
+        inner.dialect != "complex"
+        and (ELEMENTWISE in inner.TRAITS or isinstance(inner, arith.ConstantOp | linalg.YieldOp))
+        for inner in op.body.block
+    )
 
 
 def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
