@@ -1,8 +1,8 @@
 """Reading attributes.
 
 Attributes that no declaration covers become: `1 : i64` int, `1 : i32` IntegerAttr, `1.0 : f64` float, other floats
-FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT, `none` None. Attributes of
-dialects that are not known are kept as OpaqueAttr.
+FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT, `none` None.
+Attributes of dialects that are not known are kept as OpaqueAttr.
 """
 
 from __future__ import annotations
