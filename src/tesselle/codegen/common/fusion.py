@@ -93,10 +93,13 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
             inputs.append(v)
             maps.append(moved)
         places.append(found)
-    bare = {e.position for m in (*maps, *consumer.output_maps) for e in m.results if isinstance(e, AffineDim)}
-    if len(bare) < loops:
-        inputs.append(producer.outputs[0])
-        maps.append(read)
+    own_places = list(range(len(own)))
+    if not generics.bounds_hold(consumer, inputs, [*maps, *consumer.output_maps]):
+        # What the producer's result said about the loops' bounds, an unread tensor of its shape says now.
+        inputs.insert(0, producer.outputs[0])
+        maps.insert(0, read)
+        places = [p + 1 for p in places]
+        own_places = [p + 1 for p in own_places]
     types = [generics.element_type(v) for v in (*inputs, *consumer.outputs)]
     block = Block(types)
     b = Builder.at_end(block, consumer.location)
@@ -105,7 +108,7 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
         values[arg] = block.args[place]
     element = _clone_ops(b, producer, values, table)[0]
     values = {consumer.body.block.args[index]: element}
-    values.update({consumer.body.block.args[i]: block.args[n] for n, i in enumerate(own)})
+    values.update({consumer.body.block.args[i]: block.args[n] for n, i in zip(own_places, own, strict=True)})
     outs = consumer.body.block.args[len(consumer.inputs) :]
     values.update(zip(outs, block.args[len(inputs) :], strict=True))
     b.insert(YieldOp(_clone_ops(b, consumer, values, {})))
