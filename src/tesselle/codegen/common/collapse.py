@@ -200,7 +200,8 @@ def _mergeable(kernel: KernelFunction, op: GenericOp, pair: tuple[int, int]) -> 
         return False
     if any(isinstance(i, IndexOp) and i.dim in pair for i in op.body.block):
         return False
-    inner_sizes: set[int | None] = set()
+    b = Builder.before_op(op)
+    sizes = loop_sizes(kernel, b, op)
     for v, m in zip(op.operands, op.indexing_maps, strict=True):
         used = [j for j, e in enumerate(m.results) if e.used_dims() & {a, c}]
         if not used:
@@ -209,18 +210,22 @@ def _mergeable(kernel: KernelFunction, op: GenericOp, pair: tuple[int, int]) -> 
             return False
         if m.results[used[0]] != AffineDim(a) or m.results[used[1]] != AffineDim(c):
             return False
-        # Of a larger operand only a part is read: its rows do not lie together.
-        inner_sizes.add(tensor_type(v).shape[used[1]])
-        if len(inner_sizes) > 1:
-            return False
         source = v.defining_op
         if isinstance(source, ToTensorOp) and not _is_whole(source.buffer):
+            return False
+        # Of a larger operand only a part is read: its rows do not lie together.
+        if not isinstance(source, GenericOp) and not _same(tensor_sizes(kernel, b, v)[used[1]], sizes[c]):
             return False
     for result in op.results:
         for user in result.users:
             if isinstance(user, MaterializeInDestinationOp) and not _is_whole(user.dest):
                 return False
     return True
+
+
+def _same(x: ix.Size, y: ix.Size) -> bool:
+    """Whether two sizes are equal for certain."""
+    return x is y or ix.known(x) == ix.known(y) is not None
 
 
 def _is_whole(buffer: Value) -> bool:

@@ -12,12 +12,11 @@ from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp
 from tesselle.dialects.core.math import FmaOp
 from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.linalg.ops import GenericOp, IndexOp, YieldOp, loop_ranges
+from tesselle.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from tesselle.ir.affine import AffineBinary, AffineConst, AffineDim, AffineExpr, AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.ir.types import Dim
 from tesselle.support.dtypes import BF16, F16, F32, INDEX
 
 MAX_BODY_OPS = 300
@@ -94,21 +93,22 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
             inputs.append(v)
             maps.append(moved)
         places.append(found)
-    first = 0
-    if not _keeps_bounds(consumer, inputs, maps):
-        # What was read gives the bounds, as the first operand; its elements are not looked at.
-        first = 1
+    own_places = list(range(len(own)))
+    if not generics.bounds_hold(consumer, inputs, [*maps, *consumer.output_maps]):
+        # What the producer's result said about the loops' bounds, an unread tensor of its shape says now.
         inputs.insert(0, producer.outputs[0])
         maps.insert(0, read)
+        places = [p + 1 for p in places]
+        own_places = [p + 1 for p in own_places]
     types = [generics.element_type(v) for v in (*inputs, *consumer.outputs)]
     block = Block(types)
     b = Builder.at_end(block, consumer.location)
     values: dict[Value, Value] = {}
     for arg, place in zip(producer.body.block.args, places, strict=False):
-        values[arg] = block.args[first + place]
+        values[arg] = block.args[place]
     element = _clone_ops(b, producer, values, table)[0]
     values = {consumer.body.block.args[index]: element}
-    values.update({consumer.body.block.args[i]: block.args[n] for n, i in enumerate(own, first)})
+    values.update({consumer.body.block.args[i]: block.args[n] for n, i in zip(own_places, own, strict=True)})
     outs = consumer.body.block.args[len(consumer.inputs) :]
     values.update(zip(outs, block.args[len(inputs) :], strict=True))
     b.insert(YieldOp(_clone_ops(b, consumer, values, {})))
@@ -116,20 +116,6 @@ def _inline(producer: GenericOp, consumer: GenericOp, index: int) -> None:
     new = generics.make_generic(inputs, consumer.outputs, maps, consumer.iterator_types, Region([block]))
     Builder.before_op(consumer).insert(new)
     consumer.replace_with(new.results)
-
-
-def _keeps_bounds(consumer: GenericOp, inputs: Sequence[Value], maps: Sequence[AffineMap]) -> bool:
-    """Whether every loop has the bound that it has now when the inputs are others (see `loop_ranges`).
-
-    A slice from the beginning reads a longer tensor through the same map: that must not become the bound.
-    """
-    now: dict[int, Dim] = {}
-    for v, m in (*zip(consumer.outputs, consumer.output_maps, strict=True), *zip(inputs, maps, strict=True)):
-        for j, e in enumerate(m.results):
-            if isinstance(e, AffineDim):
-                now.setdefault(e.position, tensor_type(v).shape[j])
-    before = [tensor_type(consumer.operands[i]).shape[axis] for i, axis in loop_ranges(consumer)]
-    return all(d in now and now[d] == size for d, size in enumerate(before))
 
 
 def _clone_ops(b: Builder, op: GenericOp, values: dict[Value, Value], table: dict[int, AffineExpr]) -> list[Value]:

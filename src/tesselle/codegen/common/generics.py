@@ -8,8 +8,8 @@ from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.math import FmaOp
 from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.linalg.ops import ContractOp, GenericOp, IteratorType, YieldOp
-from tesselle.ir.affine import AffineExpr, AffineMap
+from tesselle.dialects.linalg.ops import ContractOp, GenericOp, IteratorType, YieldOp, loop_ranges
+from tesselle.ir.affine import AffineDim, AffineExpr, AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
 from tesselle.ir.types import DType, MemRefType, ShapedType, TensorType
@@ -153,6 +153,57 @@ def clone_body(op: GenericOp, mapping: dict[Value, Value] | None = None) -> Regi
 def substitute_dims(map: AffineMap, table: dict[int, AffineExpr], dim_count: int) -> AffineMap:
     """The map with loop dimensions replaced."""
     return AffineMap(dim_count, 0, tuple(e.replace(table) for e in map.results))
+
+
+def bounds_hold(op: GenericOp, inputs: Sequence[Value], maps: Sequence[AffineMap]) -> bool:
+    """Whether every loop of `op` keeps its bound with other inputs (`maps`: of these and the outputs, see `loop_ranges`)."""
+    new = _bound_places([*inputs, *op.outputs], maps, len(inputs))
+    for d, (operand, axis) in enumerate(loop_ranges(op)):
+        old = (op.operands[operand], axis)
+        here = new.get(d)
+        if here is None or (here != old and (_dim(*here) is None or _dim(*here) != _dim(*old))):
+            return False
+    return True
+
+
+def _bound_places(
+    operands: Sequence[Value], maps: Sequence[AffineMap], input_count: int
+) -> dict[int, tuple[Value, int]]:
+    found: dict[int, tuple[Value, int]] = {}
+    for i in (*range(input_count, len(operands)), *range(input_count)):
+        for j, e in enumerate(maps[i].results):
+            if isinstance(e, AffineDim):
+                found.setdefault(e.position, (operands[i], j))
+    return found
+
+
+def _dim(value: Value, axis: int) -> int | None:
+    assert isinstance(value.type, ShapedType)
+    return value.type.shape[axis]
+
+
+def replace_input(op: GenericOp, index: int, value: Value, map: AffineMap, bound: Callable[[], Value]) -> None:
+    """Let `op` read `value` through `map` as input `index`.
+
+    Where the old input gave the bound of a loop, `bound()`, a tensor of its shape that is not read, becomes the first input.
+    """
+    old = op.indexing_maps[index]
+    maps = list(op.indexing_maps)
+    maps[index] = map
+    inputs = list(op.inputs)
+    inputs[index] = value
+    if bounds_hold(op, inputs, maps):
+        op.set_operand(index, value)
+        op.indexing_maps = tuple(maps)
+        return
+    shape = bound()
+    op.set_operands([shape, *inputs, *op.outputs], (len(inputs) + 1, len(op.outputs)))
+    op.indexing_maps = (old, *maps)
+    block = op.body.block
+    block.add_arg(element_type(shape))
+    block.args.insert(0, block.args.pop())
+    for i, a in enumerate(block.args):
+        a.index = i
 
 
 def is_binding(value: Value) -> bool:

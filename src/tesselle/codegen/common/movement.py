@@ -14,7 +14,7 @@ from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
-from tesselle.codegen.common.prepare import buffer_of, normalise
+from tesselle.codegen.common.prepare import local_buffer, normalise
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -180,20 +180,13 @@ def _source_row(b: Builder, rows: Rows, row: Value) -> tuple[Value | None, ix.Si
     return inside, number
 
 
-def _dense_buffer(value: Value) -> Value:
-    buffer = buffer_of(value)
-    if buffer is None:
-        raise Unsupported("padding or concatenation of a value computed in the same dispatch")
-    return buffer
-
-
 def _as_rows(b: Builder, buffer: Value, sizes: Sequence[ix.Size], outer: int) -> Value:
     """The buffer as [rows, columns], `outer` of its dimensions being the row."""
     return memory.reinterpret(b, buffer, [ix.product(b, sizes[:outer]), ix.product(b, sizes[outer:])])
 
 
 def _pad_rows(kernel: KernelFunction, b: Builder, op: tensor.PadOp, dest: Value) -> Rows:
-    source = _dense_buffer(op.operand)
+    source = local_buffer(kernel, b, op.operand)
     sizes = buffer_sizes(kernel, b, source)
     low, high = op.mixed_low, op.mixed_high
     padded = [d for d in range(len(sizes)) if ix.known(low[d]) != 0 or ix.known(high[d]) != 0]
@@ -218,7 +211,7 @@ def _concat_rows(kernel: KernelFunction, b: Builder, op: tensor.ConcatOp, dest: 
     start: ix.Size = 0
     outer: list[ix.Size] = []
     for v in op.inputs:
-        source = _dense_buffer(v)
+        source = local_buffer(kernel, b, v)
         sizes = buffer_sizes(kernel, b, source)
         length = ix.product(b, sizes[op.axis :])
         segments.append(Segment(start, length, _as_rows(b, source, sizes, op.axis)))

@@ -21,7 +21,7 @@ from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToT
 from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import ContractOp, ConvOp, FillOp, GenericOp, IndexOp, conv_maps
-from tesselle.ir.affine import AffineConst, AffineDim, AffineExpr, AffineMap, dim
+from tesselle.ir.affine import AffineConst, AffineExpr, AffineMap, dim
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
@@ -101,23 +101,19 @@ def _constant(kernel: KernelFunction, b: Builder, op: arith.ConstantOp) -> None:
     scalar = b.insert(arith.ConstantOp(number, t.dtype)).result
     for user, index in list(op.result.uses):
         if isinstance(user, GenericOp) and index < len(user.inputs):
-            maps = list(user.indexing_maps)
-            maps[index] = AffineMap(maps[index].dim_count, 0, ())
-            if _bounds_hold(user, maps):
-                user.set_operand(index, scalar)
-                user.indexing_maps = tuple(maps)
+            scalar_map = AffineMap(len(user.iterator_types), 0, ())
+            at = Builder.before_op(user)
+            generics.replace_input(
+                user, index, scalar, scalar_map, lambda at=at: generics.empty_like(at, t, t.static_shape)
+            )
     if op.result.uses:
         op.result.replace_all_uses_with(generics.fill(b, scalar, generics.empty_like(b, t, t.static_shape)).result)
     op.erase()
 
 
-def _bounds_hold(op: GenericOp, maps: Sequence[AffineMap]) -> bool:
-    """Whether every loop's bound still follows from a bare dimension of some map."""
-    bare = {e.position for m in maps for e in m.results if isinstance(e, AffineDim)}
-    return len(bare) == len(op.iterator_types)
-
-
 TABLE_LANES = 8
+LOCAL_BYTES = 1 << 24
+"""The most that a data movement's computed operand may take."""
 
 
 def _constant_table(b: Builder, op: arith.ConstantOp, value: DenseElements) -> None:
@@ -336,33 +332,9 @@ def _read_through(kernel: KernelFunction, user: GenericOp, index: int, source: V
         inner = int(np.prod([s for s in shape[i + 1 :] if s is not None], dtype=np.int64))
         e = position // inner
         results.append(e % size if i and size is not None else e)
-    maps = list(user.indexing_maps)
-    maps[index] = AffineMap(m.dim_count, 0, tuple(results))
-    if not _bounds_hold(user, maps):
-        # The tensor gave a bound: an empty one of the same shape takes over.
-        static, dynamic = tensor.split_mixed(sizes)
-        bound = b.insert(tensor.EmptyOp(dynamic, TensorType(static, tensor_type(source).dtype))).result
-        _insert_input(user, bound, m)
-        maps = list(user.indexing_maps)
-        maps[index] = AffineMap(m.dim_count, 0, tuple(results))
-    user.set_operand(index, source)
-    user.indexing_maps = tuple(maps)
-
-
-def _insert_input(user: GenericOp, value: Value, map: AffineMap) -> None:
-    """Add an input that the body does not read, after the others."""
-    count = len(user.inputs)
-    operands = [*user.inputs, value, *user.outputs]
-    user.set_operands(operands, (count + 1, len(user.operands) - count))
-    maps = list(user.indexing_maps)
-    maps.insert(count, map)
-    user.indexing_maps = tuple(maps)
-    block = user.body.block
-    arg = block.add_arg(generics.element_type(value))
-    block.args.insert(count, block.args.pop())
-    assert arg is block.args[count]
-    for i, a in enumerate(block.args):
-        a.index = i
+    t = tensor_type(source)
+    moved = AffineMap(m.dim_count, 0, tuple(results))
+    generics.replace_input(user, index, source, moved, lambda: generics.empty_like(b, t, sizes))
 
 
 def _slice_in_consumers(kernel: KernelFunction, b: Builder, op: tensor.ExtractSliceOp, keep: Sequence[int]) -> bool:
@@ -388,18 +360,34 @@ def _slice_in_consumers(kernel: KernelFunction, b: Builder, op: tensor.ExtractSl
         for d, (o, s) in enumerate(zip(offsets, steps, strict=True)):
             assert o is not None and s is not None
             results.append(next(kept) * s + o if d in keep else AffineConst(0) + o)
-        maps = list(user.indexing_maps)
-        maps[index] = AffineMap(m.dim_count, 0, tuple(results))
-        if not _bounds_hold(user, maps):
-            static, dynamic = tensor.split_mixed(sizes)
-            bound = Builder.before_op(user).insert(tensor.EmptyOp(dynamic, TensorType(static, op.result_type.dtype)))
-            _insert_input(user, bound.result, m)
-            maps = list(user.indexing_maps)
-            maps[index] = AffineMap(m.dim_count, 0, tuple(results))
-        user.set_operand(index, op.operand)
-        user.indexing_maps = tuple(maps)
+        at = Builder.before_op(user)
+        moved = AffineMap(m.dim_count, 0, tuple(results))
+        generics.replace_input(
+            user, index, op.operand, moved, lambda at=at: generics.empty_like(at, op.result_type, sizes)
+        )
     op.erase()
     return True
+
+
+def local_buffer(kernel: KernelFunction, b: Builder, value: Value) -> Value:
+    """The memory of a tensor; one that the dispatch computes is computed into local memory by each workgroup.
+
+    Errors: Unsupported when that has no bound, or no loops compute it.
+    """
+    buffer = buffer_of(value)
+    if buffer is not None:
+        return buffer
+    op, t = value.defining_op, tensor_type(value)
+    if not isinstance(op, GenericOp) or len(op.outputs) != 1 or not t.is_static or t.size_bytes > LOCAL_BYTES:
+        location = op.location if op is not None else kernel.function.location
+        raise Unsupported(f"{t} is computed in a dispatch that moves data", location)
+    top = Builder(kernel.function.entry, kernel.function.entry.first, op.location)
+    out = top.insert(memref.AllocaOp(MemRefType(t.static_shape, t.dtype))).result
+    inputs = [local_buffer(kernel, b, v) if isinstance(v.type, TensorType) else v for v in op.inputs]
+    if op.body.block.args[-1].uses:
+        generics.copy(b, local_buffer(kernel, b, op.outputs[0]), out)
+    b.insert(generics.make_generic(inputs, [out], op.indexing_maps, op.iterator_types, generics.clone_body(op)))
+    return out
 
 
 # ---------------------------------------------------------------------------------------------- stores

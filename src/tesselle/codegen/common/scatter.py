@@ -13,7 +13,7 @@ from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import if_then, nest
-from tesselle.codegen.common.prepare import buffer_of, normalise
+from tesselle.codegen.common.prepare import buffer_of, local_buffer, normalise
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -60,10 +60,9 @@ class ScatterPlan:
                 raise Unsupported("a result of a scatter that is not stored", op.location)
             outs.append(store.dest)
             self._initialise(b, initial, store.dest)
-        indices, updates = buffer_of(op.indices), [buffer_of(v) for v in op.updates]
-        if indices is None or None in updates:
-            raise Unsupported("a scatter of values computed in the same dispatch", op.location)
-        self._loops(b, op, outs, indices, [u for u in updates if u is not None])
+        indices = local_buffer(self.kernel, b, op.indices)
+        updates = [local_buffer(self.kernel, b, v) for v in op.updates]
+        self._loops(b, op, outs, indices, updates)
         for s in stores.values():
             s.erase()
         assert self.columns is not None

@@ -15,7 +15,7 @@ from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.bufferize import LOCAL_MEMORY_LIMIT
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
-from tesselle.codegen.common.prepare import buffer_of, normalise
+from tesselle.codegen.common.prepare import local_buffer, normalise
 from tesselle.codegen.common.sizes import buffer_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
@@ -54,10 +54,7 @@ class SortPlan:
         op = next(o for o in self.kernel.function.entry if isinstance(o, SortOp))
         stores = {s.source: s.dest for s in self.kernel.function.entry if isinstance(s, MaterializeInDestinationOp)}
         b = Builder.before_op(self.kernel.function.entry.terminator)
-        sources = [buffer_of(v) for v in op.inputs]
-        if None in sources:
-            raise Unsupported("a sort of values computed in the same dispatch", op.location)
-        inputs = [s for s in sources if s is not None]
+        inputs = [local_buffer(self.kernel, b, v) for v in op.inputs]
         sizes = buffer_sizes(self.kernel, b, inputs[0])
         count = ix.known(sizes[op.axis])
         if count is None:
