@@ -20,6 +20,7 @@ from tesselle.codegen.vm.emit import emit_module
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
+from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.stream.convert_to_stream import SIGNATURE
@@ -96,13 +97,14 @@ def _specs(names: Sequence[str], types: Sequence[Type]) -> tuple[TensorSpec, ...
     return tuple(specs)
 
 
-def _dictionaries(attribute: object, count: int) -> Sequence[Mapping[str, Any]]:
-    if isinstance(attribute, tuple) and len(attribute) == count:
-        return attribute  # type: ignore[return-value]  # func.func's verifier has seen them
-    return [{}] * count
+def _dictionaries(attribute: Attribute, count: int) -> Sequence[Mapping[str, Attribute]]:
+    """One dictionary for each argument or result."""
+    given = attribute if isinstance(attribute, tuple) else ()
+    found: list[Mapping[str, Attribute]] = [a if isinstance(a, Mapping) else {} for a in given]
+    return found if len(found) == count else [{} for _ in range(count)]
 
 
-def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
     """What the producer called the arguments, where that is unique; else arg0, arg1, …"""
     names: list[str] = []
     for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
@@ -113,7 +115,7 @@ def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Any
     return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]
 
 
-def _result_names(attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _result_names(attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
     names = [given.get("tesselle.name") or given.get("jax.result_info") for given in attributes]
     texts = [n if isinstance(n, str) else "" for n in names]
     return [n if texts.count(n) == 1 else "" for n in texts]

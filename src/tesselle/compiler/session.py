@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,9 +150,7 @@ class _Compilation:
             item if self.progress is not None else None,
         )
 
-    def _tell(
-        self, phase: str, done: int, total: int, item: str = "", item_done: int = 0, item_total: int = 0
-    ) -> None:
+    def _tell(self, phase: str, done: int, total: int, item: str = "", item_done: int = 0, item_total: int = 0) -> None:
         if self.progress is not None:
             self.progress(Progress(phase, done, total, item, item_done, item_total))
 
@@ -191,7 +189,7 @@ class _ExecutableDump:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_collector() -> Generator[None]:
     """The IR is one large web of cycles that lives until the end: collecting garbage meanwhile only costs time."""
     was_on = gc.isenabled()
     gc.disable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tesselle.dialects.hal.ops  # noqa: F401  (declares the operations)
+import tesselle.dialects.hal.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it declares the operations
 from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE
 from tesselle.ir.text.registry import register_simple_type
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tesselle.dialects.stream.ops  # noqa: F401  (declares the operations)
+import tesselle.dialects.stream.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it declares the operations
 from tesselle.dialects.stream.types import TIMEPOINT, Lifetime, ResourceType
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.registry import TYPE_PARSERS, register_simple_type

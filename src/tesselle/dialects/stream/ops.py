@@ -206,7 +206,10 @@ class ResourceLoadOp(Op):
 
 @op("stream.cmd.dispatch")
 class CmdDispatchOp(Op):
-    """Run `entry` with push constants and bindings (resource, offset, length); `access` per binding: 1 read, 2 write."""
+    """Run `entry` with push constants and bindings (resource, offset, length).
+
+    `access` is a mask for each binding: 1 read, 2 write.
+    """
 
     push: Sequence[Value] = variadic_def()
     resources: Sequence[Value] = variadic_def()

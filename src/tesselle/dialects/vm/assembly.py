@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tesselle.dialects.vm.ops  # noqa: F401  (declares the operations)
+import tesselle.dialects.vm.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it declares the operations
 from tesselle.dialects.vm.types import REF
 from tesselle.ir.text.registry import register_simple_type
 

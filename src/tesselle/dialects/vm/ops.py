@@ -1,7 +1,7 @@
 """vm: one operation for each instruction of the virtual machine, made from its table, so that there is no second one.
 
-`vm.add.i64` is the instruction `add.i64`: register operands are operands, immediates are attributes under their names in
-the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and the
+`vm.add.i64` is the instruction `add.i64`: register operands are operands, immediates are attributes under their names
+in the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and the
 attributes `slots` and `access`. Branches, calls and functions are declared by hand: they hold block arguments.
 """
 
@@ -33,8 +33,8 @@ class FuncOp(Op):
     sym_name: str = attr_def()
     argument_types: tuple[Type, ...] = attr_def()
     result_types_: tuple[Type, ...] = attr_def(name="function_results")
-    is_exported: bool = attr_def(default=True)
     body: Region = region_def()
+    is_exported: bool = attr_def(default=True)
 
 
 @op("vm.global")

@@ -161,5 +161,3 @@ def _fill_to_flow(op: linalg.FillOp) -> None:
     body.append(op)
     Builder.at_end(body, op.location).insert(flow.ReturnOp([op.result]))
     _RegionCloner(region).run()
-
-

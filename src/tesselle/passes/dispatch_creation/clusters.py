@@ -78,7 +78,9 @@ def _opaque_nest(op: Op, kind: Kind) -> LoopNest:
     """Loops are the dimensions of the (first) result; operands are read in a way that fusion does not follow."""
     t = tensor_type(op.results[0])
     nothing = tuple(
-        Read(v, (None,) * v.type.rank) for v in op.operands if isinstance(v.type, TensorType) and not is_fill_or_empty(v)
+        Read(v, (None,) * v.type.rank)
+        for v in op.operands
+        if isinstance(v.type, TensorType) and not is_fill_or_empty(v)
     )
     dims = tuple(range(t.rank))
     return LoopNest(op, kind, dict(enumerate(t.shape)), (dims,) * len(op.results), nothing, False)

@@ -29,4 +29,3 @@ class ResolveDims(Pass):
             size = shapes.of(op.operand)[op.axis]
             op.replace_with(IndexBuilder(Builder.before_op(op)).value(size))
         eliminate_common_subexpressions(module)
-

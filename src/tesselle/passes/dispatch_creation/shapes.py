@@ -49,9 +49,7 @@ class Shapes:
     def dynamic(self, value: Value) -> list[Value]:
         """The values of the dynamic dimensions of a tensor's type, in order."""
         return [
-            self._as_value(d, value)
-            for d, s in zip(self.of(value), tensor_type(value).shape, strict=True)
-            if s is None
+            self._as_value(d, value) for d, s in zip(self.of(value), tensor_type(value).shape, strict=True) if s is None
         ]
 
     def set(self, value: Value, dims: Sequence[Size]) -> None:
@@ -128,6 +126,8 @@ class Shapes:
                     mine = [next(rest) for s in tensor_type(r).shape if s is None]
                     if r is value:
                         return _merge(t, mine)
+            case _:
+                pass
         raise Unsupported(f"the dimensions of the result of {op.name} are not known on the host", op.location)
 
     def _math(self, op: Op) -> IndexBuilder:
@@ -164,7 +164,9 @@ class Shapes:
         yielded = self.of(body.terminator.operands[index])
         for a, b in zip(dims, yielded, strict=True):
             if not same_size(a, b):
-                raise Unsupported("a loop-carried tensor changes its shape from one iteration to the next", loop.location)
+                raise Unsupported(
+                    "a loop-carried tensor changes its shape from one iteration to the next", loop.location
+                )
         return dims
 
     def _same_in_both(self, op: scf.IfOp, index: int) -> Sequence[Size]:
@@ -213,7 +215,9 @@ def same_size(a: Size, b: Size) -> bool:
     x, y = a.defining_op, b.defining_op
     if x is None or y is None or type(x) is not type(y) or x.regions or x.attributes != y.attributes:
         return False
-    return len(x.operands) == len(y.operands) and all(same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True))
+    return len(x.operands) == len(y.operands) and all(
+        same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True)
+    )
 
 
 def _builder_at(value: Value) -> Builder:

@@ -260,7 +260,7 @@ class _Assignment:
         self.dead.append(op)
 
     def _dispatch(self, op: stream.AsyncDispatchOp, b: Builder) -> None:
-        tied = {argument: r for argument, r in updated_operand(op)}
+        tied = dict(updated_operand(op))
         resources: list[Value] = []
         offsets: list[Value] = []
         lengths: list[Value] = []

@@ -134,9 +134,7 @@ class Roots:
 
     def owned(self, root: Value) -> bool:
         """Whether the bytes may be overwritten: neither an argument's nor a constant's, and no slice of others."""
-        return not isinstance(
-            root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp
-        )
+        return not isinstance(root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp)
 
 
 class _Copies:
@@ -262,9 +260,7 @@ class _Copies:
         self._block(after)
         self._carry(loop, loop.after, after.terminator, 0, before.args, 0)
 
-    def _carry(
-        self, loop: Op, body: Region, terminator: Op, first: int, args: list[BlockArgument], inits: int
-    ) -> None:
+    def _carry(self, loop: Op, body: Region, terminator: Op, first: int, args: list[BlockArgument], inits: int) -> None:
         """Decide for every position how the loop carries it; clone what fits neither way."""
         taken: set[Value] = set()
         for i, arg in enumerate(args):

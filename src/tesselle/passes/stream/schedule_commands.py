@@ -52,7 +52,7 @@ def _exports_last(block: Block) -> None:
 
 
 def has_device_work(op: Op) -> bool:
-    return any(isinstance(o, COMMANDS) or isinstance(o, stream.ResourceLoadOp) for o in op.walk())
+    return any(isinstance(o, (*COMMANDS, stream.ResourceLoadOp)) for o in op.walk())
 
 
 class _Scheduler:
@@ -167,7 +167,7 @@ def _emit_loop(loop: scf.ForOp) -> None:
     block = loop.body.block
     terminator = block.terminator
     terminator.detach()
-    work = [o for o in block if isinstance(o, COMMANDS) or isinstance(o, scf.ForOp)]
+    work = [o for o in block if isinstance(o, (*COMMANDS, scf.ForOp))]
     _emit_waves(work, block)
     Builder.at_end(block, loop.location).insert(stream.CmdBarrierOp())
     block.append(terminator)

@@ -24,15 +24,15 @@ _FOLD: dict[type[Op], Callable[[int, int], int]] = {
     arith.AddIOp: operator.add,
     arith.SubIOp: operator.sub,
     arith.MulIOp: operator.mul,
-    arith.AndIOp: operator.and_,
-    arith.OrIOp: operator.or_,
-    arith.XOrIOp: operator.xor,
+    arith.AndIOp: lambda a, b: a & b,
+    arith.OrIOp: lambda a, b: a | b,
+    arith.XOrIOp: lambda a, b: a ^ b,
     arith.MinSIOp: min,
     arith.MaxSIOp: max,
 }
 _FOLD_UNLESS_ZERO: dict[type[Op], Callable[[int, int], int]] = {
     arith.DivSIOp: _truncated,
-    arith.FloorDivSIOp: operator.floordiv,
+    arith.FloorDivSIOp: lambda a, b: a // b,
     arith.CeilDivSIOp: lambda a, b: -(-a // b),
     arith.RemSIOp: lambda a, b: a - _truncated(a, b) * b,
 }
