@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -83,14 +85,21 @@ def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, g
     return print_op(module, generic=generic)
 
 
-def _list_passes() -> None:
-    from tesselle.cli.console import stdout, table
-    from tesselle.ir.passes import PASSES
-    from tesselle.support.options import option_fields
+def summary_of(cls: type[Pass]) -> str:
+    """The first paragraph of what a pass says about itself, on one line; its module's where the class says nothing."""
+    # A dataclass without a docstring is given its signature as one.
+    own = cls.__doc__ or ""
+    text = inspect.cleandoc(sys.modules[cls.__module__].__doc__ or "" if own.startswith(cls.__name__ + "(") else own)
+    # A module begins with the name of its pass.
+    return " ".join(text.partition("\n\n")[0].split()).removeprefix(f"{cls.NAME}: ")
 
-    rows = table("pass", "options", "what it does")
+
+def _list_passes() -> None:
+    from tesselle.cli.console import cut, stdout, table
+    from tesselle.ir.passes import PASSES
+
+    rows = table("pass", "what it does")
     for name, cls in sorted(PASSES.items()):
-        options = ", ".join(f"{f.name}={f.default}" for f in option_fields(cls))
-        first_line = next(iter((cls.__doc__ or "").strip().splitlines()), "")
-        rows.add_row(name, options, first_line)
+        options = ", ".join(f"{f.name}={f.default}" for f in dataclasses.fields(cls) if f.compare)
+        rows.add_row(cut(name), summary_of(cls) + (f" [dim]({options})[/dim]" if options else ""))
     stdout().print(rows)
