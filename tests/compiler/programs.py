@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (programs are quoted as people write them)
 """Programs that go through the whole compiler and run, each beside what NumPy says."""
 
 from __future__ import annotations
