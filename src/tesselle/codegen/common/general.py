@@ -51,12 +51,13 @@ class GeneralPlan:
         fuse_elementwise(self.kernel)
         collapse_dims(self.kernel)
         inline_oversized(self.kernel, oversized(self.kernel))
+        eliminate_common_subexpressions(self.kernel.function)
+        eliminate_dead_code(self.kernel.function)
         classes, config = self._analyse()
         self.tiles = Tiles(classes, config)
         self.grid = g = Grid(self.kernel)
         sizes = {c: g.size(classes.size[c]) for c in classes.tileable}
         g.finish(*workgroup_count(classes, config, g.builder, sizes))
-        eliminate_common_subexpressions(self.kernel.function)
         self.kernel.function.attributes["workgroup_tiles"] = tuple(config.workgroup.values())
         self.kernel.function.attributes["inner_tiles"] = tuple(config.inner.values())
 
