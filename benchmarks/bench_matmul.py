@@ -68,7 +68,12 @@ def bench_convolution(
     w = rng.normal(size=shape).astype(np.float32)
     jitted = jax.jit(
         lambda x: jax.lax.conv_general_dilated(
-            x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups
+            x,
+            jnp.asarray(w),
+            (stride, stride),
+            "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=groups,
         )
     )
     program = ts.load(ts.compile(jitted.lower(x), targets=["cpu"]), device="cpu:threads=1")["main"]

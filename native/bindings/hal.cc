@@ -24,6 +24,7 @@ PyType_Slot buffer_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buff
 
 std::vector<hal::TimelinePoint> points(const std::vector<Point>& list) {
   std::vector<hal::TimelinePoint> result;
+  result.reserve(list.size());
   for (const auto& [semaphore, value] : list) result.push_back({semaphore.ref, value});
   return result;
 }
@@ -31,6 +32,7 @@ std::vector<hal::TimelinePoint> points(const std::vector<Point>& list) {
 void submit(DeviceHandle& self, CommandBufferHandle& commands, const std::vector<BufferHandle>& table,
             const std::vector<Point>& waits, const std::vector<Point>& signals) {
   std::vector<Ref<hal::Buffer>> buffers;
+  buffers.reserve(table.size());
   for (const BufferHandle& buffer : table) buffers.push_back(buffer.ref);
   const auto submission =
       make_ref<hal::Submission>(self.ref, commands.ref, buffers, points(waits), points(signals), nullptr);
@@ -87,6 +89,7 @@ void register_command_buffer(nb::module_& module) {
               std::tuple<int64_t, int64_t, int64_t> grid, const std::vector<int64_t>& push,
               const std::vector<Binding>& bindings) {
              std::vector<hal::BindingRange> ranges;
+             ranges.reserve(bindings.size());
              for (const auto& [slot, offset, length, access] : bindings)
                ranges.push_back({slot, access, offset, length});
              const int64_t extents[3] = {std::get<0>(grid), std::get<1>(grid), std::get<2>(grid)};

@@ -118,6 +118,7 @@ ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
   const auto code = import_python_buffer(host_program, false);
   vm::Module module = vm::parse_module({code->data(), static_cast<size_t>(code->length())});
   std::vector<Ref<hal::Buffer>> buffers;
+  buffers.reserve(constants.size());
   // Constants of one file share one export of it.
   nb::object last_file;
   Ref<hal::Buffer> file;
@@ -129,9 +130,11 @@ ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
     buffers.push_back(hal::subspan(file, offset, size));
   }
   std::vector<Ref<hal::Executable>> kernels;
+  kernels.reserve(executables.size());
   for (const auto& executable : executables) kernels.push_back(executable.ref);
-  return {make_ref<vm::Program>(device.ref, std::move(module), std::move(buffers), std::move(kernels),
-                                vm::Limits{call_depth, steps})};
+  auto program = make_ref<vm::Program>(device.ref, std::move(module), std::move(buffers), std::move(kernels),
+                                       vm::Limits{call_depth, steps});
+  return {std::move(program)};  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the handle owns it
 }
 
 SessionHandle make_session(ProgramHandle& program) {

@@ -6,12 +6,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/float_environment.h"
 
 #if defined(__linux__)
 #include <sched.h>
-#endif
-#if defined(__x86_64__)
-#include <immintrin.h>
 #endif
 
 namespace tesselle::cpu {
@@ -21,27 +19,10 @@ namespace {
 constexpr double kInlineNs = 4000;
 // A ticket should take about this long, so that claiming it does not show.
 constexpr double kTicketNs = 2000;
-constexpr int64_t kPieceBytes = 256 * 1024;
+constexpr int64_t kPieceBytes = int64_t{256} * 1024;
 // Bytes a copy or fill moves in one nanosecond: an order of magnitude, to decide about sharing.
 constexpr double kCopyBytesPerNs = 8;
 constexpr int64_t kMaxTicketsPerItem = 1 << 16;
-
-/// Kernels are compiled for round-to-nearest with subnormals; the calling thread may have been set to something else.
-class FloatEnvironment {
- public:
-#if defined(__x86_64__)
-  FloatEnvironment() : saved_(_mm_getcsr()) {
-    if (saved_ != kDefault) _mm_setcsr(kDefault);
-  }
-  ~FloatEnvironment() {
-    if (saved_ != kDefault) _mm_setcsr(saved_);
-  }
-
- private:
-  static constexpr unsigned kDefault = 0x1F80;
-  const unsigned saved_;
-#endif
-};
 
 /// The workgroups of a command, or the pieces of a copy or fill.
 int64_t group_count(const hal::Command& command, const hal::BindingRange* ranges) {
@@ -173,7 +154,7 @@ void CpuDevice::run_segment(std::span<WorkItem> items, hal::Profiler* profiler) 
     for (WorkItem& item : items) {
       const double each = group_ns(item);
       // At least four tickets a thread where there is enough work, so that the threads end at about the same time.
-      const int64_t fair = std::max<int64_t>(1, item.groups / (threads * 4));
+      const int64_t fair = std::max<int64_t>(1, item.groups / (int64_t{4} * threads));
       const auto wanted = each > 0 ? static_cast<int64_t>(std::min(kTicketNs / each, 1e9)) : fair;
       item.chunk = std::max({int64_t{1}, std::min(wanted, fair), item.groups / kMaxTicketsPerItem});
       item.first_ticket = job.tickets;

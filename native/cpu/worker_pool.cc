@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/float_environment.h"
 #include "base/futex.h"
 
 #if defined(__linux__)
@@ -70,7 +71,7 @@ void run_dispatch(const WorkItem& item, int64_t begin, int64_t end) {
 }
 
 /// Bytes of a copy or fill that make one piece.
-constexpr int64_t kPieceBytes = 256 * 1024;
+constexpr int64_t kPieceBytes = int64_t{256} * 1024;
 
 void run_copy(const WorkItem& item, int64_t begin, int64_t end) {
   const int64_t from = begin * kPieceBytes;
@@ -229,6 +230,7 @@ void WorkerPool::wait_for_work(uint64_t seen) {
 }
 
 void WorkerPool::worker_main(int worker) {
+  [[maybe_unused]] const FloatEnvironment environment;
   while (!stop_.load(std::memory_order_relaxed)) {
     const uint64_t word = word_.load(std::memory_order_acquire);
     if (left_of(word) == 0) {

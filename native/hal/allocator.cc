@@ -41,12 +41,11 @@ std::byte* map_large(int64_t capacity) {
   const auto padded = static_cast<size_t>(capacity + kLarge);
   void* raw = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
-  const auto address = reinterpret_cast<uintptr_t>(raw);
-  const uintptr_t aligned = (address + kLarge - 1) & ~static_cast<uintptr_t>(kLarge - 1);
-  const uintptr_t end = aligned + static_cast<uintptr_t>(capacity);
-  if (aligned > address) munmap(raw, aligned - address);
-  if (address + padded > end) munmap(reinterpret_cast<void*>(end), address + padded - end);
-  auto* data = reinterpret_cast<std::byte*>(aligned);
+  const auto before = static_cast<size_t>(-reinterpret_cast<uintptr_t>(raw)) % static_cast<size_t>(kLarge);
+  const size_t after = padded - before - static_cast<size_t>(capacity);
+  std::byte* data = static_cast<std::byte*>(raw) + before;
+  if (before > 0) munmap(raw, before);
+  if (after > 0) munmap(data + capacity, after);
 #if defined(MADV_HUGEPAGE)
   madvise(data, static_cast<size_t>(capacity), MADV_HUGEPAGE);
 #endif

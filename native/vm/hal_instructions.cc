@@ -158,7 +158,7 @@ void Interpreter::load(Opcode opcode, const uint32_t* w, Slot* regs) {
   Slot& result = regs[w[1]];
   switch (opcode) {
     case Opcode::HAL_BUFFER_LOAD_I8:
-      result.i32 = read<int8_t>(b, offset);
+      result.i32 = read<int8_t>(b, offset);  // NOLINT(bugprone-signed-char-misuse): sign extension is meant
       return;
     case Opcode::HAL_BUFFER_LOAD_I16:
       result.i32 = read<int16_t>(b, offset);

@@ -206,9 +206,9 @@ def test_lying_manifest(data: bytes, path: str, value: Any, text: str) -> None:
 
 
 def test_missing_files_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"missing\.tsl: No such file"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.tsl"):
         Artifact.open(tmp_path / "missing.tsl")
-    with pytest.raises(ArtifactError, match="directory"):
+    with pytest.raises(IsADirectoryError):
         Artifact.open(tmp_path)
     (tmp_path / "empty.tsl").touch()
     with pytest.raises(ArtifactError, match="is empty"):

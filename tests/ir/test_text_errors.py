@@ -92,7 +92,7 @@ TEXTS: list[tuple[str, str]] = [
     ("func.func @f() {", "expected '}', found the end of the text"),
     ("func.func @f(", "expected a type, found the end of the text"),
     ("func.func f() { return }", "expected a symbol, found 'f'"),
-    ('func.func @"f', "expected a symbol"),
+    ('func.func @"f', "unterminated string"),
     ("func.func @f(tensor<f32>) { return }", "the arguments of a function with a body need names"),
     ("func.func @f(%a: tensor<f32>, tensor<f32>)", "expected a value"),
     ("func.func @f() {}", "function @f has an empty body"),

@@ -81,6 +81,18 @@ func.func @f(%x: tensor<f32>) -> tensor<f32> {
     assert print_op(parse_module(printed)) == printed
 
 
+def test_symbols_that_are_no_words_are_quoted() -> None:
+    text = """\
+module @"a b" {
+  func.func @"<lambda>"() {
+    call @"<lambda>"() {at = @x::@"y\\22z"} : () -> ()
+    return
+  }
+}
+"""
+    assert print_op(parse_module(text)) == text
+
+
 def test_sibling_regions_reuse_names() -> None:
     module = parse_module((DATA / "jax_lstm.mlir").read_text())
     printed = print_op(module)

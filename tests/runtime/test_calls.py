@@ -216,6 +216,24 @@ def test_results_return_to_the_allocator() -> None:
     assert memory()[1] == 0
 
 
+def test_a_program_goes_at_once() -> None:
+    """Without waiting for the garbage collector: it holds the constants."""
+    function, record = elementwise_function("main", F32)
+    program = make_program([function], [record], images=[(ADD_IMAGE, [ADD])])
+    x = np.ones(4, np.float32)
+    main, session = program["main"], program.new_session()
+    gone = weakref.ref(program)
+    gc.disable()
+    try:
+        del program
+        assert session["main"](x, x).sum() == 8
+        del session
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert main(x, x).sum() == 8
+
+
 def test_several_results_are_a_tuple() -> None:
     b = FunctionBuilder("main", argument_types=["ref", "ref"], result_types=["ref", "ref", "ref"])
     b.emit("return", (1, 0, 1))

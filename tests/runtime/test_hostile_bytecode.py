@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -126,10 +127,15 @@ while time.monotonic() < end:
 print(total, loaded, ran)
 """
 
+ROOT = Path(__file__).parents[2]
+"""Where the scripts below run."""
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_damaged_bytecode_never_crashes(seed: int) -> None:
-    process = subprocess.run([sys.executable, "-c", FUZZ, str(seed), "4"], capture_output=True, text=True, timeout=120)
+    process = subprocess.run(
+        [sys.executable, "-c", FUZZ, str(seed), "4"], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
     assert process.returncode == 0, f"{process.returncode}: {process.stderr[-2000:]}"
     total, loaded, ran = map(int, process.stdout.split())
     # It is worth something only if a good part gets past the verifier.

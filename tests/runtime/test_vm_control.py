@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from tesselle.runtime import _native
 from tesselle.support.diagnostics import ExecutionError
 from tesselle.support.dtypes import F32
 from vm_programs import ADD, ADD_IMAGE, elementwise_function, make_artifact, make_program, raw_begin, raw_call
+
+ROOT = Path(__file__).parents[2]
+"""Where the scripts below run."""
 
 
 def sum_to_n(*, yields: bool = False) -> VmFunction:
@@ -285,7 +289,7 @@ except KeyboardInterrupt:
 
 def test_an_endless_program_can_be_interrupted() -> None:
     process = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)], capture_output=True, text=True, timeout=60, cwd=ROOT
     )
     assert process.stdout == "interrupted\n", process.stderr
     assert process.returncode in (0, -signal.SIGINT)

@@ -35,7 +35,7 @@ class Artifact:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Artifact:
-        """Map an artifact; ArtifactError when it cannot be trusted."""
+        """Map an artifact; ArtifactError when it cannot be trusted, OSError when it cannot be opened."""
         return cls(ArtifactReader(path))
 
     @classmethod

@@ -1,6 +1,7 @@
 """Opens `.tsl`: maps the file, finds its parts, trusts nothing.
 
-Whatever is wrong with an artifact is an ArtifactError of one line that begins with the artifact's name.
+Whatever is wrong with an artifact is an ArtifactError of one line that begins with the artifact's name. A file that
+cannot be opened is the operating system's own error (FileNotFoundError, …).
 """
 
 from __future__ import annotations
@@ -228,11 +229,8 @@ def _map(descriptor: int, name: str) -> mmap.mmap:
 
 
 def _map_path(path: Path, name: str) -> mmap.mmap:
-    try:
-        with path.open("rb") as file:
-            return _map(file.fileno(), name)
-    except OSError as error:
-        raise ArtifactError(f"{name}: {error.strerror or error}") from None
+    with path.open("rb") as file:
+        return _map(file.fileno(), name)
 
 
 def _copy_to_map(data: bytes) -> mmap.mmap:

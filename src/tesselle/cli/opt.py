@@ -73,14 +73,14 @@ def import_passes() -> None:
 
 def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
     from tesselle.ir.passes import Fact, Pipeline
-    from tesselle.ir.text import parse_module, print_module
+    from tesselle.ir.text import parse_module, print_op
     from tesselle.ir.verify import verify_all
 
     module = parse_module(text, name)
     verify_all(module)
     Pipeline(tuple(passes), start=frozenset(Fact), verify_each=verify_each).run(module)
     verify_all(module)
-    return print_module(module, generic=generic)
+    return print_op(module, generic=generic)
 
 
 def _list_passes() -> None:

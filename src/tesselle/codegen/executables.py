@@ -97,10 +97,12 @@ class SerializeExecutables(Pass):
             None if report is None else lambda done, total: report("LLVM", done, total),
         )
         for executable, image in zip(executables, images, strict=True):
-            entries = tuple(_entry_of(op) for op in executable.body.block if isinstance(op, flow.ExecutableExportOp))
             body = Block()
-            new = hal.ExecutableOp(executable.sym_name, entries, Region([body]))
+            new = hal.ExecutableOp(executable.sym_name, Region([body]))
             Builder.before_op(executable).insert(new)
+            for op in executable.body.block:
+                if isinstance(op, flow.ExecutableExportOp):
+                    Builder.at_end(body, op.location).insert(_export_of(op))
             data = DenseElements(np.frombuffer(image, np.uint8), TensorType((len(image),), UI8))
             binary = hal.ExecutableBinaryOp("cpu", target.triple, target.required_cpu_features, data)
             Builder.at_end(body, executable.location).insert(binary)
@@ -115,9 +117,10 @@ def _kernels_of(executable: flow.ExecutableOp) -> ModuleOp:
     return next(op for op in executable.body.block if isinstance(op, ModuleOp))
 
 
-def _entry_of(export: flow.ExecutableExportOp) -> hal.EntryAttr:
+def _export_of(export: flow.ExecutableExportOp) -> hal.ExecutableExportOp:
     place = export.location.file_location()
-    return hal.EntryAttr(export.sym_name, export.summary, export.flops, export.bytes, str(place) if place else "")
+    source = str(place) if place is not None else ""
+    return hal.ExecutableExportOp(export.sym_name, export.summary, export.flops, export.bytes, source)
 
 
 def _dump_llvm(kernels: list[tuple[str, ModuleOp]], target: CpuTarget, folder: Path) -> None:

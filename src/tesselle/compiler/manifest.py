@@ -20,6 +20,7 @@ from tesselle.codegen.vm.emit import emit_module
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
+from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.stream.convert_to_stream import SIGNATURE
@@ -40,8 +41,7 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
             case vm.FuncOp() if op.is_exported:
                 functions.append(_function_record(op))
             case hal.ExecutableOp():
-                for binary in op.body.block:
-                    assert isinstance(binary, hal.ExecutableBinaryOp)
+                for binary in op.binaries:
                     executables.append(_executable_record(op, binary))
                     images.append(binary.image.array.tobytes())
             case hal.ConstantDataOp():
@@ -67,7 +67,7 @@ def _executable_record(op: hal.ExecutableOp, binary: hal.ExecutableBinaryOp) -> 
         triple=binary.triple,
         required_cpu_features=binary.required_features,
         file=f"executables/{op.sym_name}.bin",
-        entries=tuple(EntryRecord(e.name, e.summary, e.flops, e.bytes, e.location) for e in op.entries),
+        entries=tuple(EntryRecord(e.sym_name, e.summary, e.flops, e.bytes, e.source) for e in op.exports),
     )
 
 
@@ -97,13 +97,14 @@ def _specs(names: Sequence[str], types: Sequence[Type]) -> tuple[TensorSpec, ...
     return tuple(specs)
 
 
-def _dictionaries(attribute: object, count: int) -> Sequence[Mapping[str, Any]]:
-    if isinstance(attribute, tuple) and len(attribute) == count:
-        return attribute  # type: ignore[return-value]  # func.func's verifier has seen them
-    return [{}] * count
+def _dictionaries(attribute: Attribute, count: int) -> Sequence[Mapping[str, Attribute]]:
+    """One dictionary for each argument or result."""
+    given = attribute if isinstance(attribute, tuple) else ()
+    found: list[Mapping[str, Attribute]] = [a if isinstance(a, Mapping) else {} for a in given]
+    return found if len(found) == count else [{} for _ in range(count)]
 
 
-def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
     """What the producer called the arguments, where that is unique; else arg0, arg1, …"""
     names: list[str] = []
     for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
@@ -114,7 +115,7 @@ def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Any
     return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]
 
 
-def _result_names(attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _result_names(attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
     names = [given.get("tesselle.name") or given.get("jax.result_info") for given in attributes]
     texts = [n if isinstance(n, str) else "" for n in names]
     return [n if texts.count(n) == 1 else "" for n in texts]

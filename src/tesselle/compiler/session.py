@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +94,7 @@ class _Compilation:
         options = self.options
         first = 0 if options.compile_from is None else phase_index(options.compile_from, "--compile-from") + 1
         last = len(PHASES) - 1 if options.compile_to is None else phase_index(options.compile_to, "--compile-to")
-        if first > last:
+        if first > last and not (first == len(PHASES) and options.compile_to is None):
             raise OptionError(f"--compile-from {options.compile_from} lies behind --compile-to {PHASES[last].name}")
         started = time.perf_counter()
         self._tell("import", 0, last - first + 1)
@@ -150,9 +150,7 @@ class _Compilation:
             item if self.progress is not None else None,
         )
 
-    def _tell(
-        self, phase: str, done: int, total: int, item: str = "", item_done: int = 0, item_total: int = 0
-    ) -> None:
+    def _tell(self, phase: str, done: int, total: int, item: str = "", item_done: int = 0, item_total: int = 0) -> None:
         if self.progress is not None:
             self.progress(Progress(phase, done, total, item, item_done, item_total))
 
@@ -191,7 +189,7 @@ class _ExecutableDump:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_collector() -> Generator[None]:
     """The IR is one large web of cycles that lives until the end: collecting garbage meanwhile only costs time."""
     was_on = gc.isenabled()
     gc.disable()

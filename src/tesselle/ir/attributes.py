@@ -73,6 +73,9 @@ class OpaqueAttr:
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 class DenseElements:
     """Elements of a tensor or vector constant.

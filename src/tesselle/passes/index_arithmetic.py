@@ -33,9 +33,7 @@ def fold(size: Size) -> Size:
 class IndexBuilder:
     """Computes with sizes in front of a place; constants fold and make no operations."""
 
-    def __init__(
-        self, builder: Builder, constants: dict[int, Value] | None = None, entry: Block | None = None
-    ) -> None:
+    def __init__(self, builder: Builder, constants: dict[int, Value] | None = None, entry: Block | None = None) -> None:
         """With `constants` and `entry`, every constant is made once, at the beginning of the block `entry`."""
         self.builder = builder
         self.constants = constants

@@ -95,7 +95,7 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
     lanes: list[Array] = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
-    rows = np.arange(lanes[0].shape[0])[:, None]
+    rows = ramp(lanes[0].shape[0])[:, None]
     place = ramp(n)
     width = 1
     while width < n and lanes[0].size:

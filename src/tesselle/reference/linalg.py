@@ -151,7 +151,7 @@ def grouped_convolution(
     wide = widen(output)
     counts = output.shape[1:-1]
     channels, features = w.shape[-2], w.shape[-1] // groups
-    result = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
+    result: Array = np.zeros((output.shape[0], *counts, groups, features), wide.dtype)
     for offset in window_offsets(w.shape[:-2], dilations):
         kernel = w[tuple(o // d for o, d in zip(offset, dilations, strict=True))]
         piece = window_slice(x, (0, *offset, 0), (x.shape[0], *counts, x.shape[-1]), (1, *strides, 1))

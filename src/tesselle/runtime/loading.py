@@ -41,7 +41,8 @@ def load(
     `verify_constants=False` leaves out the checksum of the constants, which reads them all. `step_limit` fails calls
     that take more jumps and calls than that (a guard against programs that never end).
 
-    ArtifactError for an artifact that cannot be trusted or has no code for the device; OptionError for the device.
+    ArtifactError for an artifact that cannot be trusted or has no code for the device; OSError for a file that cannot
+    be opened; OptionError for the device.
     """
     reader = _open(source)
     opened = open_device(device)

@@ -70,8 +70,10 @@ class Function:
 
 
 class Session:
-    """A program with variables of its own. Calls in one session may run at the same time; each access to a variable is
-    atomic, a whole call is not."""
+    """A program with variables of its own.
+
+    Calls in one session may run at the same time; each access to a variable is atomic, a whole call is not.
+    """
 
     def __init__(self, program: Program, native: _native.Session) -> None:
         self.program = program
@@ -99,10 +101,10 @@ class Program:
         self.device = device
         self.functions: Mapping[str, FunctionRecord] = MappingProxyType({f.name: f for f in manifest.functions})
         """Name → signature."""
-        self._session = self.new_session()
-        # Looking a function up also checks its signature against the code: every one now, not when it is first called.
-        for name in self.functions:
-            self._session[name]
+        # No Session object here: it would refer back, and keep the constants until the garbage collector comes by.
+        # Making a function checks its signature against the code: every one now, not when it is first called.
+        session = native.new_session()
+        self._default = {name: Function(record, session) for name, record in self.functions.items()}
 
     def record(self, name: str) -> FunctionRecord:
         """The signature of the function called `name`; InvocationError when there is none."""
@@ -116,7 +118,7 @@ class Program:
 
     def __getitem__(self, name: str) -> Function:
         """The function called `name`, in the default session."""
-        return self._session[name]
+        return self._default[self.record(name).name]
 
     def __contains__(self, name: str) -> bool:
         return name in self.functions

@@ -142,7 +142,7 @@ class Sources:
         return sizes, [product_of(sizes[d + 1 :]) for d in range(len(sizes))]
 
     def operand(self, value: Value, map: AffineMap) -> Operand | None:
-        """A tensor that is read from a binding through `map`; None for other tensors and for maps that are not linear."""
+        """A tensor read from a binding through `map`; None for other tensors and for maps that are not linear."""
         buffer = binding_of(value)
         return None if buffer is None else self.memory(buffer, map)
 
@@ -199,7 +199,7 @@ _TRANSPARENT = (bufferization.ToTensorOp, FillOp, tensor.EmptyOp, tensor.SplatOp
 
 
 def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | None:
-    """The problem of a dispatch function whose contraction is `root`; None when something else stands in the function."""
+    """The problem of a dispatch function around `root`; None when something else stands in the function."""
     sources = Sources(kernel)
     stages: list[Stage] = []
     results: list[Result] = []

@@ -7,7 +7,7 @@ no operand is read across tiles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tesselle.codegen.common import index_math as ix
@@ -112,7 +112,7 @@ def _connect(
     results: Sequence[AffineExpr],
     parent: dict[Loop, Loop],
     bad: set[Loop],
-    find,  # noqa: ANN001  # a local function
+    find: Callable[[Loop], Loop],
 ) -> None:
     producer = value.defining_op
     if not isinstance(producer, GenericOp):

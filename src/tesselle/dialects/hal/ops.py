@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE
-from tesselle.ir.attributes import DenseElements, DialectAttr, SymbolRef
+from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
 from tesselle.ir.types import DType, Type
 from tesselle.support.dtypes import INDEX
 
 
-@dataclass(frozen=True, slots=True)
-class EntryAttr(DialectAttr):
-    """An entry of a compiled executable. `flops` and `bytes` are those of one run, None when dynamic."""
-
-    name: str
-    summary: str
-    flops: int | None
-    bytes: int | None
-    location: str
-
-    def __str__(self) -> str:
-        return f"#hal.entry<{self.name!r}, {self.summary!r}, {self.flops}, {self.bytes}, {self.location!r}>"
-
-
 @op("hal.executable", ISOLATED, SYMBOL_TABLE, NO_TERMINATOR)
 class ExecutableOp(Op):
-    """Kernels, compiled: one hal.executable.binary per target, best first."""
+    """Kernels, compiled: hal.executable.export for every entry, then hal.executable.binary per target, best first."""
 
     sym_name: str = attr_def()
-    entries: tuple[EntryAttr, ...] = attr_def()
     body: Region = region_def()
+
+    @property
+    def exports(self) -> list[ExecutableExportOp]:
+        """The entries, in the order of the images."""
+        return [op_ for op_ in self.body.block if isinstance(op_, ExecutableExportOp)]
+
+    @property
+    def binaries(self) -> list[ExecutableBinaryOp]:
+        return [op_ for op_ in self.body.block if isinstance(op_, ExecutableBinaryOp)]
+
+
+@op("hal.executable.export")
+class ExecutableExportOp(Op):
+    """An entry. `summary` says what it computes; `flops` and `bytes` are those of one run, None when dynamic; `source`
+    is where the program says so.
+    """
+
+    sym_name: str = attr_def()
+    summary: str = attr_def(default="")
+    flops: int | None = attr_def(default=None)
+    bytes: int | None = attr_def(default=None)
+    source: str = attr_def(default="")
 
 
 @op("hal.executable.binary")

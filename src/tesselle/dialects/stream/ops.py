@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tesselle.dialects.hal.types import BUFFER_VIEW
-from tesselle.dialects.stream.types import CONSTANT, EXTERNAL, RESOURCE, TIMEPOINT, ResourceType
+from tesselle.dialects.stream.types import CONSTANT, RESOURCE, TIMEPOINT, ResourceType
 from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.core import PURE, TERMINATOR, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
@@ -27,7 +27,7 @@ class TensorImportOp(Op):
     tensor: TensorType = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        return [EXTERNAL]
+        return [RESOURCE]
 
 
 @op("stream.tensor.export", PURE)
@@ -59,7 +59,7 @@ class AsyncConstantOp(Op):
     value: DenseElements = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        return [CONSTANT]
+        return [RESOURCE]
 
 
 @op("stream.async.alloca")
@@ -206,7 +206,10 @@ class ResourceLoadOp(Op):
 
 @op("stream.cmd.dispatch")
 class CmdDispatchOp(Op):
-    """Run `entry` with push constants and bindings (resource, offset, length); `access` per binding: 1 read, 2 write."""
+    """Run `entry` with push constants and bindings (resource, offset, length).
+
+    `access` is a mask for each binding: 1 read, 2 write.
+    """
 
     push: Sequence[Value] = variadic_def()
     resources: Sequence[Value] = variadic_def()

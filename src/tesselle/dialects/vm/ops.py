@@ -1,7 +1,7 @@
 """vm: one operation for each instruction of the virtual machine, made from its table, so that there is no second one.
 
-`vm.add.i64` is the instruction `add.i64`: register operands are operands, immediates are attributes under their names in
-the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and the
+`vm.add.i64` is the instruction `add.i64`: register operands are operands, immediates are attributes under their names
+in the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and the
 attributes `slots` and `access`. Branches, calls and functions are declared by hand: they hold block arguments.
 """
 
@@ -23,7 +23,7 @@ from tesselle.ir.declare import (
     successor_def,
     variadic_def,
 )
-from tesselle.ir.types import Type
+from tesselle.ir.types import DType, Type
 
 
 @op("vm.func", ISOLATED)
@@ -33,8 +33,8 @@ class FuncOp(Op):
     sym_name: str = attr_def()
     argument_types: tuple[Type, ...] = attr_def()
     result_types_: tuple[Type, ...] = attr_def(name="function_results")
-    is_exported: bool = attr_def(default=True)
     body: Region = region_def()
+    is_exported: bool = attr_def(default=True)
 
 
 @op("vm.global")
@@ -80,6 +80,18 @@ class ReturnOp(Op):
     values: Sequence[Value] = variadic_def()
 
 
+_IMMEDIATES: dict[OperandKind, type] = {
+    OperandKind.IMM_I32: int,
+    OperandKind.IMM_I64: int,
+    OperandKind.IMM_F32: float,
+    OperandKind.IMM_F64: float,
+    OperandKind.DTYPE: DType,
+    OperandKind.STRING: str,
+    OperandKind.FUNCTION: str,
+    OperandKind.GLOBAL: str,
+}
+"""The Python type of each kind of immediate."""
+
 _BY_HAND = frozenset(("br", "cond_br", "call", "return"))
 _PURE_PREFIXES = ("const.", "mov.", "select.", "cmp.", "ext", "trunc.", "convert_", "bitcast.")
 _ARITHMETIC = frozenset(
@@ -101,7 +113,9 @@ class InstructionOp(Op):
 
 
 def _declare(row: Instruction) -> type[InstructionOp]:
+    types_of_attributes: dict[str, Any] = {}
     fields: dict[str, Any] = {"__doc__": row.description, "__slots__": (), "ROW": row}
+    fields["__annotations__"] = types_of_attributes
     for p in row.operands:
         if p.kind.is_register:
             fields[f"{p.name}_"] = operand_def()
@@ -110,8 +124,10 @@ def _declare(row: Instruction) -> type[InstructionOp]:
         elif p.kind is OperandKind.BINDINGS:
             fields["offsets"], fields["lengths"] = variadic_def(), variadic_def()
             fields["slots"], fields["access"] = attr_def(), attr_def()
+            types_of_attributes.update(slots=tuple[int, ...], access=tuple[int, ...])
         else:
             fields[f"{p.name}_"] = attr_def(name=p.name)
+            types_of_attributes[f"{p.name}_"] = _IMMEDIATES[p.kind]
     types = [VM_TYPES[RegisterType(r.kind.value)] for r in row.results]
 
     def infer(self: Op) -> Sequence[Type]:

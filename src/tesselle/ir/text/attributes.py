@@ -1,8 +1,8 @@
 """Reading attributes.
 
 Attributes that no declaration covers become: `1 : i64` int, `1 : i32` IntegerAttr, `1.0 : f64` float, other floats
-FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT. Attributes of
-dialects that are not known are kept as OpaqueAttr.
+FloatAttr, `array<…>` DenseArray, `[…]` tuple, `{…}` dict, `"…"` str, types themselves, `unit` UNIT, `none` None.
+Attributes of dialects that are not known are kept as OpaqueAttr.
 """
 
 from __future__ import annotations
@@ -234,6 +234,9 @@ class AttributeParser(TypeParser):
         if token == "unit":
             self.pos += 1
             return UNIT
+        if token == "none":
+            self.pos += 1
+            return None
         if token == "dense":
             return self._dense()
         if token == "dense_resource":
@@ -309,7 +312,7 @@ class AttributeParser(TypeParser):
                 self.expect(">")
                 t = self._elements_type()
                 count = math.prod(shape) * (2 if t.dtype.is_complex else 1)
-                if shape[: t.rank] != t.static_shape or len(elements) != count:
+                if shape != t.static_shape or len(elements) != count:
                     self.fail(f"elements of shape {list(shape)} do not fit {t}", start)
                 return DenseElements(array_from_tokens(elements, t.dtype).reshape(t.static_shape), t)
             parts = [token]

@@ -113,7 +113,7 @@ def _integers(tokens: list[str], dtype: DType) -> Array:
     values: list[int] = []
     for i, t in enumerate(tokens):
         try:
-            value = int(t, 16 if "x" in t[:3] or "X" in t[:3] else 10)
+            value = int(t, 16 if _is_hexadecimal(t) else 10)
         except ValueError:
             raise ElementsError(f"expected an integer, found '{t[:40]}'", i) from None
         if not low <= value < high:
@@ -128,15 +128,15 @@ def _integers(tokens: list[str], dtype: DType) -> Array:
 
 
 def _floats(tokens: list[str], dtype: DType) -> Array:
-    patterns = [i for i, t in enumerate(tokens) if "x" in t[:3] or "X" in t[:3]]
+    patterns = [i for i, t in enumerate(tokens) if _is_hexadecimal(t)]
     try:
         if not patterns:
             values = np.array([float(t) for t in tokens], np.float64)
         else:
-            values = np.array([0.0 if "x" in t[:3].lower() else float(t) for t in tokens], np.float64)
+            values = np.array([0.0 if _is_hexadecimal(t) else float(t) for t in tokens], np.float64)
     except ValueError:
         for i, t in enumerate(tokens):
-            if "x" not in t[:3].lower() and not _is_float(t):
+            if not _is_hexadecimal(t) and not _is_float(t):
                 raise ElementsError(f"expected a float, found '{t[:40]}'", i) from None
         raise
     for i, t in enumerate(tokens):
@@ -154,6 +154,10 @@ def _floats(tokens: list[str], dtype: DType) -> Array:
                 raise ElementsError(f"{t[:40]} is no bit pattern of {dtype}", i)
             raw[i] = pattern
     return out
+
+
+def _is_hexadecimal(token: str) -> bool:
+    return token[:2] in ("0x", "0X") or token[:3] in ("-0x", "-0X")
 
 
 def _is_float(token: str) -> bool:

@@ -32,6 +32,7 @@ from tesselle.ir.core import ISOLATED, Op, OpResult, Region, Value
 from tesselle.ir.declare import Field, FieldKind, spec_of
 from tesselle.ir.text.codec import Codec, DecodeError, annotation_of, codecs_of
 from tesselle.ir.text.lexer import escape
+from tesselle.ir.text.printer import symbol_text
 from tesselle.ir.text.registry import register_assembly
 from tesselle.ir.types import FunctionType
 from tesselle.support.dtypes import DTYPES
@@ -110,7 +111,7 @@ def attribute_form(cls: type[Op], name: str) -> AttributeForm:
     if annotation is str:
         return AttributeForm(lambda p: p.string(), lambda _, v: f'"{escape(v)}"')
     if annotation is SymbolRef:
-        return AttributeForm(lambda p: p.symbol_ref(), lambda _, v: str(v))
+        return AttributeForm(lambda p: p.symbol_ref(), lambda _, v: symbol_text(v))
     if annotation == tuple[int, ...]:
         return AttributeForm(lambda p: p.int_list(), lambda _, v: f"[{', '.join(map(str, v))}]")
     if annotation == tuple[tuple[int, ...], ...]:

@@ -41,7 +41,7 @@ _indent = cast("Callable[[str], re.Match[str]]", re.compile(r"\s*").match)
 class Lexer:
     """The tokens of a text, and what is said about their places.
 
-    `tokens` ends with an empty string. `pos` is the index of the token that is read next.
+    `tokens` ends with empty strings. `pos` is the index of the token that is read next.
     """
 
     def __init__(self, text: str, file: str) -> None:
@@ -55,7 +55,8 @@ class Lexer:
             if "//" in line:
                 found = [t for t in found if not t.startswith("//")]
             tokens += found
-        tokens.append("")
+        self._count = len(tokens)
+        tokens += [""] * 4  # so that looking ahead needs no care
         self.tokens = tokens
         self.pos = 0
         self._firsts = firsts
@@ -68,7 +69,7 @@ class Lexer:
 
     def offset_in_line(self, index: int) -> tuple[int, int]:
         """The line of token `index` counted from zero, and its offset in that line."""
-        if index >= len(self.tokens) - 1:
+        if index >= self._count:
             return len(self.lines) - 1, len(self.lines[-1])
         line = bisect_right(self._firsts, index) - 1
         wanted = index - self._firsts[line]
@@ -84,7 +85,7 @@ class Lexer:
     def place(self, index: int) -> FileLocation:
         """Where token `index` stands."""
         line = bisect_right(self._firsts, index)
-        if self._firsts[line - 1] == index < len(self.tokens) - 1:
+        if self._firsts[line - 1] == index < self._count:
             return FileLocation(self.file, line, _indent(self.lines[line - 1]).end() + 1)
         line, offset = self.offset_in_line(index)
         return FileLocation(self.file, line + 1, offset + 1)
@@ -167,6 +168,8 @@ class Lexer:
         """The next token as the name of a symbol, without `@`."""
         token = self.tokens[self.pos]
         if token[:1] != "@" or len(token) < 2:
+            if token == "@" and self.tokens[self.pos + 1] == '"':
+                self.fail("unterminated string")
             self.unexpected("a symbol")
         self.pos += 1
         return unescape(token[2:-1]) if token[1] == '"' else token[1:]

@@ -13,8 +13,7 @@ follows is an error at its first use.
 
 from __future__ import annotations
 
-import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,11 +22,11 @@ from tesselle.ir.attributes import Attribute, DenseArray, DenseElements
 from tesselle.ir.core import ISOLATED, Block, Op, Region, UnregisteredOp, Value
 from tesselle.ir.declare import OPS, spec_of
 from tesselle.ir.text.codec import DecodeError, codecs_of
+from tesselle.ir.text.definitions import DefinitionParser
 from tesselle.ir.text.lexer import describe, unescape
-from tesselle.ir.text.locations import LocationParser
 from tesselle.ir.text.registry import ASSEMBLIES, ParseOp, load_dialect
-from tesselle.ir.types import TensorType, Type, VectorType
-from tesselle.support.diagnostics import Diagnostic, Note, ParseError, Unsupported
+from tesselle.ir.types import Type
+from tesselle.support.diagnostics import Diagnostic, Note, Unsupported
 from tesselle.support.locations import UNKNOWN, FileLocation, Location, UnknownLocation
 
 OpT = TypeVar("OpT", bound=Op)
@@ -39,7 +38,7 @@ _IMPLICIT_DIALECTS = ("func", "builtin")
 """Where operations without a dialect are looked up: `return`, `call`, `module`."""
 
 
-class Parser(LocationParser):
+class Parser(DefinitionParser):
     """Reads one text. `elided` gives the arrays that the text leaves out, in order (see `DenseElements`)."""
 
     def __init__(
@@ -50,9 +49,8 @@ class Parser(LocationParser):
         allow_unregistered: bool = False,
         elided: Iterator[np.ndarray[Any, np.dtype[Any]]] | None = None,
     ) -> None:
-        super().__init__(text, file)
+        super().__init__(text, file, elided)
         self.allow_unregistered = allow_unregistered
-        self._elided = elided
         self._values: dict[str, Value] = {}
         self._scope: list[str] = []
         self._forward: dict[str, tuple[Value, int]] = {}
@@ -60,13 +58,8 @@ class Parser(LocationParser):
         self._undefined_labels: dict[str, int] = {}
         self._parsers: dict[str, ParseOp] = {}
         self._unregistered: list[Diagnostic] = []
-        self._aliases: dict[str, int] = {}
-        self._alias_values: dict[str, tuple[Any, int]] = {}
-        self._alias_open: set[str] = set()
-        self._resources: dict[str, str] = {}
         self.implied_ops: list[Op] = []
         """Operations that the text of the one being read implies; they get its location."""
-        self._scan_aliases()
 
     # ------------------------------------------------------------------------------------------ whole texts
 
@@ -78,9 +71,9 @@ class Parser(LocationParser):
             if not token:
                 break
             if token[0] in "#!" and self.tokens[self.pos + 1] == "=":
-                self.pos = self._alias(token)[1]
+                self.skip_alias(token)
             elif token == "{-#":
-                self._skip_metadata()
+                self.metadata()
             else:
                 self._operation(block)
         self._require_no_forward_references()
@@ -90,115 +83,6 @@ class Parser(LocationParser):
         for op in found:
             op.detach()
         return found
-
-    def _scan_aliases(self) -> None:
-        """Find the definitions of aliases and the metadata section, which may follow their uses."""
-        tokens = self.tokens
-        for first in self._firsts:
-            token = tokens[first]
-            if not token:
-                continue
-            if token[0] in "#!":
-                if tokens[first + 1] == "=":
-                    if token in self._aliases and self._aliases[token] != first + 2:
-                        self.fail(f"alias {token} is defined twice", first)
-                    self._aliases[token] = first + 2
-            elif token == "{-#":
-                self.pos = first
-                self._metadata()
-                self.pos = 0
-
-    def _alias(self, token: str) -> tuple[Any, int]:
-        """The value of an alias and the index of the token behind its definition."""
-        found = self._alias_values.get(token)
-        if found is not None:
-            return found
-        at = self._aliases[token]
-        if token in self._alias_open:
-            self.fail(f"alias {token} is defined by itself", at)
-        self._alias_open.add(token)
-        saved = self.pos
-        self.pos = at
-        if token[0] == "!":
-            value: Any = self.type()
-        else:
-            value = self.location() if self.tokens[at] == "loc" else self.any_attribute()
-        found = self._alias_values[token] = (value, self.pos)
-        self.pos = saved
-        self._alias_open.discard(token)
-        return found
-
-    def type_alias(self, name: str) -> Type | None:
-        token = f"!{name}"
-        return self._alias(token)[0] if token in self._aliases else None
-
-    def attribute_alias(self, name: str) -> Attribute | None:
-        token = f"#{name}"
-        return self._alias(token)[0] if token in self._aliases else None
-
-    def location_alias(self, name: str) -> Location | None:
-        token = f"#{name}"
-        value = self._alias(token)[0] if token in self._aliases else None
-        return value if isinstance(value, Location) else None
-
-    def _metadata(self) -> None:
-        """`{-# dialect_resources: {builtin: {name: "0x…"}} #-}`: remember the resources' texts."""
-        self.expect("{-#")
-        path: list[str] = []
-        while path or not self.accept("#-}"):
-            if self.accept("}"):
-                if not path:
-                    self.unexpected("a section of metadata", self.pos - 1)
-                path.pop()
-                self.accept(",")
-                continue
-            token = self.tokens[self.pos]
-            key = self.string() if token[:1] == '"' else self.word("a section of metadata")
-            self.expect(":")
-            if self.accept("{"):
-                path.append(key)
-                continue
-            value = self.tokens[self.pos]
-            if path[:1] == ["dialect_resources"] and value[:1] == '"':
-                self._resources[key] = value
-            self.pos += 1
-            self.accept(",")
-
-    def _skip_metadata(self) -> None:
-        while self.tokens[self.pos] != "#-}":
-            self.pos += 1
-        self.pos += 1
-
-    def resource(self, name: str) -> bytes | None:
-        token = self._resources.get(name)
-        if token is None:
-            return None
-        # The first four bytes hold the alignment that the producer wants.
-        if token[:3] not in ('"0x', '"0X') or len(token) < 12:
-            self.fail(f"resource {name} holds no data")
-        try:
-            return binascii.unhexlify(token[11:-1])
-        except (binascii.Error, ValueError):
-            self.fail(f"resource {name} holds malformed hexadecimal data")
-
-    def elided_array(self, type: TensorType | VectorType) -> DenseElements:
-        array = next(self._elided, None) if self._elided is not None else None
-        if array is None:
-            self.fail("the elements of this constant were left out of the text")
-        if array.shape != type.shape or array.dtype != type.dtype.numpy:
-            self.fail(f"the array for this constant is {array.dtype}{list(array.shape)}, the type is {type}")
-        return DenseElements(array, type)
-
-    def nested(self, text: str, read: Callable[[Any], Any]) -> object:
-        inner = Parser(text, self.file)
-        inner._aliases, inner._alias_values = {}, {f"#{k[1:]}": v for k, v in self._alias_values.items()}
-        try:
-            value = read(inner)
-            if inner.token:
-                inner.unexpected("the end of the attribute")
-        except ParseError as error:
-            self.fail(error.diagnostics[0].message)
-        return value
 
     # ------------------------------------------------------------------------------------------ values
 
@@ -397,7 +281,7 @@ class Parser(LocationParser):
         starts = set(self._firsts)
         if tokens[at][:1] != '"':
             self._unregistered.append(_unknown_op(tokens[at], self.place(at)))
-        for i in range(at + 1, len(tokens) - 1):
+        for i in range(at + 1, self._count):
             token = tokens[i]
             quoted = token[:1] == '"'
             if i not in starts and tokens[i - 1] != "=":

@@ -25,11 +25,11 @@ from tesselle.ir.attributes import (
 )
 from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
 from tesselle.ir.text.codec import UNIT_TEXT, codecs_of
-from tesselle.ir.text.elements import elements_text, float_text
+from tesselle.ir.text.elements import elements_text, float_text, scalar_text
 from tesselle.ir.text.lexer import escape
 from tesselle.ir.text.locations import location_text
 from tesselle.ir.text.registry import ASSEMBLIES, ENUM_TEXTS, load_dialect
-from tesselle.ir.types import FunctionType, Type
+from tesselle.ir.types import FunctionType, TensorType, Type, VectorType
 from tesselle.support.dtypes import F64, DType
 from tesselle.support.locations import Location
 
@@ -270,7 +270,9 @@ class Printer:
         return encode(value, self.attribute_text)
 
     def number_text(self, value: Any, type: Type) -> str:
-        """A number with its type; a complex one as the list of its parts."""
+        """A number with its type; a complex one as the list of its parts, one of a shaped type as a splat."""
+        if isinstance(type, VectorType | TensorType):
+            return f"dense<{scalar_text(value, type.dtype)}> : {type}"
         if isinstance(value, complex) and isinstance(type, DType):
             return f"[{self.number_text(value.real, type.element)}, {self.number_text(value.imag, type.element)}]"
         if isinstance(type, DType) and type.is_float:

@@ -76,6 +76,11 @@ def register_enum(dialect: str, mnemonic: str, cls: type[enum.Enum]) -> None:
     ENUM_TEXTS[cls] = EnumText(dialect, mnemonic, cls)
 
 
+def register_simple_type(type: Type) -> None:
+    """A type whose text is its name alone."""
+    TYPE_PARSERS[str(type)[1:]] = lambda _: type
+
+
 def load_dialect(name: str) -> bool:
     """Import the dialect `name` and its text forms; False when there is none."""
     known = _known.get(name)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from tesselle.ir.attributes import DialectAttr, OpaqueAttr
 from tesselle.ir.text.lexer import Lexer, describe
 from tesselle.ir.text.registry import TYPE_PARSERS, load_dialect
 from tesselle.ir.types import Dim, FunctionType, MemRefType, TensorType, TokenType, TupleType, Type, VectorType
@@ -132,7 +133,10 @@ class TypeParser(Lexer):
 
     def _encoding(self, text: str) -> object:
         """The attribute behind the comma of a tensor type."""
-        return self.nested(text, _read_attribute)
+        encoding = self.nested(text, _read_attribute)
+        if not isinstance(encoding, DialectAttr | OpaqueAttr):
+            self.fail(f"{describe(text.strip())} is no encoding of a tensor")
+        return encoding
 
     def _deep_shaped(self, token: str) -> Type:
         """A shaped type that the lexer did not take in one piece: nested deeper, or with strings inside."""

@@ -49,6 +49,12 @@ def _inside_region(op: Op) -> bool:
     return False
 
 
+def _moves_data(op: Op) -> bool:
+    """Whether the operation takes whole tensors from memory: producers of tensors are no part of it."""
+    movement = tensor.InsertSliceOp | tensor.ExtractSliceOp | tensor.PadOp | tensor.ConcatOp
+    return isinstance(op, movement | linalg.SortOp | linalg.ScatterOp)
+
+
 def updated_in_place(op: Op) -> tuple[int, ...]:
     """Positions of the operands that the operation updates in place."""
     if isinstance(op, tensor.InsertSliceOp):
@@ -66,9 +72,9 @@ class _RegionCloner:
     def run(self) -> None:
         block = self.region.body.block
         for op in list(self.region.body.walk()):
-            keep = updated_in_place(op) if op.parent is block else ()
+            from_memory = op.parent is block and _moves_data(op)
             for i, value in enumerate(op.operands):
-                if i in keep or self._is_inside(value):
+                if (from_memory and not is_scalar(value)) or self._is_inside(value):
                     continue
                 copy = self._copy(value)
                 if copy is not None:
@@ -155,5 +161,3 @@ def _fill_to_flow(op: linalg.FillOp) -> None:
     body.append(op)
     Builder.at_end(body, op.location).insert(flow.ReturnOp([op.result]))
     _RegionCloner(region).run()
-
-

@@ -13,11 +13,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tesselle.dialects.core import tensor
+from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.affine import AffineDim
-from tesselle.ir.core import Op, OpResult, Value
+from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
 
 MINIMUM_TILES = 64
@@ -78,7 +78,9 @@ def _opaque_nest(op: Op, kind: Kind) -> LoopNest:
     """Loops are the dimensions of the (first) result; operands are read in a way that fusion does not follow."""
     t = tensor_type(op.results[0])
     nothing = tuple(
-        Read(v, (None,) * v.type.rank) for v in op.operands if isinstance(v.type, TensorType) and not is_fill_or_empty(v)
+        Read(v, (None,) * v.type.rank)
+        for v in op.operands
+        if isinstance(v.type, TensorType) and not is_fill_or_empty(v)
     )
     dims = tuple(range(t.rank))
     return LoopNest(op, kind, dict(enumerate(t.shape)), (dims,) * len(op.results), nothing, False)
@@ -203,6 +205,8 @@ def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[
         return False
     if any(len(n.extents) != len(pairs) for n in b.nests.values()):
         return False
+    if not all(_is_plain_arithmetic(op) for op in b.nests):
+        return False
     if any(place is None for e in edges for place in e.read.loops):
         return False
     for e in edges:
@@ -210,6 +214,17 @@ def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[
         if any(u not in b.nests and u not in a.nests for u in users):
             return False
     return True
+
+
+def _is_plain_arithmetic(op: Op) -> bool:
+    """Whether a body computes on elements in registers alone: no loop counters, no memory, no complex parts."""
+    if not isinstance(op, linalg.GenericOp):
+        return True
+    return all(
+        inner.dialect != "complex"
+        and (ELEMENTWISE in inner.TRAITS or isinstance(inner, arith.ConstantOp | linalg.YieldOp))
+        for inner in op.body.block
+    )
 
 
 def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:

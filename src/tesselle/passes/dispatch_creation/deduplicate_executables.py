@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tesselle.dialects.core import builtin
 from tesselle.dialects.flow import ops as flow
@@ -75,10 +76,11 @@ class _Numbering:
 
 def _frozen(value: Any) -> Any:
     """The attribute with dictionaries made hashable; 0.0 and -0.0, and equal numbers of other types, stay apart."""
-    if isinstance(value, dict):
-        return tuple((k, _frozen(v)) for k, v in sorted(value.items()))
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, Any]", value)
+        return tuple((k, _frozen(v)) for k, v in sorted(items.items()))
     if isinstance(value, tuple):
-        return tuple(_frozen(v) for v in value)
+        return tuple(_frozen(v) for v in cast("tuple[Any, ...]", value))
     if isinstance(value, float | complex | bool):
         return (type(value).__name__, repr(value))
     return value

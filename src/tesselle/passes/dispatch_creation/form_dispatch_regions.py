@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from tesselle.dialects.core import func
 from tesselle.dialects.flow import ops as flow
-from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
@@ -203,4 +202,3 @@ def _ancestor_in(op: Op, block: Block) -> Op | None:
     while at is not None and at.parent is not block:
         at = at.parent_op
     return at
-

@@ -98,7 +98,9 @@ class _Outliner:
             for i, v in enumerate(op.operands):
                 if region.is_ancestor_of(v.parent_region):
                     continue
-                group = self.scalars if not isinstance(v.type, TensorType) else self.updated if i in keep else self.reads
+                group = (
+                    self.scalars if not isinstance(v.type, TensorType) else self.updated if i in keep else self.reads
+                )
                 if v not in group:
                     group.append(v)
         # A tensor that is both read and updated takes two bindings: the read one keeps the old elements.
@@ -164,9 +166,7 @@ class _Outliner:
 
             value.replace_uses_if(load, is_use)
         for i, scalar in enumerate(self.scalars):
-            scalar.replace_uses_if(
-                block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region)
-            )
+            scalar.replace_uses_if(block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region))
         terminator = old.terminator
         values = list(terminator.operands)
         terminator.erase()

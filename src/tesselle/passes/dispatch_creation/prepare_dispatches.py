@@ -14,8 +14,8 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value, constant_elements
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.dispatch_creation.host_scalars import is_host_scalar
+from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import IndexBuilder, Size, fold
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tesselle.dialects.core import func, tensor
+from tesselle.dialects.core import tensor
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import BlockArgument, Op, Value
+from tesselle.ir.core import Op
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions
-from tesselle.passes.dispatch_creation.shapes import Shapes
+from tesselle.passes.dispatch_creation.shapes import Shapes, is_function_argument
 from tesselle.passes.index_arithmetic import IndexBuilder
 
 
@@ -24,12 +24,8 @@ class ResolveDims(Pass):
     def run(self, module: Op) -> None:
         shapes = Shapes()
         for op in list(module.walk()):
-            if not isinstance(op, tensor.DimOp) or op.parent is None or _is_function_argument(op.operand):
+            if not isinstance(op, tensor.DimOp) or op.parent is None or is_function_argument(op.operand):
                 continue
             size = shapes.of(op.operand)[op.axis]
             op.replace_with(IndexBuilder(Builder.before_op(op)).value(size))
         eliminate_common_subexpressions(module)
-
-
-def _is_function_argument(value: Value) -> bool:
-    return isinstance(value, BlockArgument) and isinstance(value.block.parent_op, func.FuncOp)

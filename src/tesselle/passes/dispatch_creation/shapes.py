@@ -26,6 +26,10 @@ def tensor_rank(value: Value) -> int | None:
     return value.type.rank if isinstance(value.type, TensorType) else None
 
 
+def is_function_argument(value: Value) -> bool:
+    return isinstance(value, BlockArgument) and isinstance(value.block.parent_op, func.FuncOp)
+
+
 class Shapes:
     """Dimensions of tensors, each computed once; operations that compute them are inserted where the tensor is made."""
 
@@ -45,9 +49,7 @@ class Shapes:
     def dynamic(self, value: Value) -> list[Value]:
         """The values of the dynamic dimensions of a tensor's type, in order."""
         return [
-            self._as_value(d, value)
-            for d, s in zip(self.of(value), tensor_type(value).shape, strict=True)
-            if s is None
+            self._as_value(d, value) for d, s in zip(self.of(value), tensor_type(value).shape, strict=True) if s is None
         ]
 
     def set(self, value: Value, dims: Sequence[Size]) -> None:
@@ -61,7 +63,15 @@ class Shapes:
 
     def _find(self, value: Value, t: TensorType) -> tuple[Size, ...]:
         dims = self._find_dynamic(value, t)
-        return tuple(fold(d) if s is None else s for d, s in zip(dims, t.shape, strict=True))
+        return tuple(self._resolved(d) if s is None else s for d, s in zip(dims, t.shape, strict=True))
+
+    def _resolved(self, size: Size) -> Size:
+        """The size that a tensor.dim asks for, where the operation is not needed to know it."""
+        size = fold(size)
+        op = size.defining_op if isinstance(size, Value) else None
+        if not isinstance(op, tensor.DimOp) or is_function_argument(op.operand):
+            return size
+        return self.of(op.operand)[op.axis]
 
     def _find_dynamic(self, value: Value, t: TensorType) -> Sequence[Size]:
         if isinstance(value, BlockArgument):
@@ -116,6 +126,8 @@ class Shapes:
                     mine = [next(rest) for s in tensor_type(r).shape if s is None]
                     if r is value:
                         return _merge(t, mine)
+            case _:
+                pass
         raise Unsupported(f"the dimensions of the result of {op.name} are not known on the host", op.location)
 
     def _math(self, op: Op) -> IndexBuilder:
@@ -151,14 +163,16 @@ class Shapes:
         index = value.index - 1 if isinstance(loop, scf.ForOp) else value.index
         yielded = self.of(body.terminator.operands[index])
         for a, b in zip(dims, yielded, strict=True):
-            if not _equal(a, b):
-                raise Unsupported("a loop-carried tensor changes its shape from one iteration to the next", loop.location)
+            if not same_size(a, b):
+                raise Unsupported(
+                    "a loop-carried tensor changes its shape from one iteration to the next", loop.location
+                )
         return dims
 
     def _same_in_both(self, op: scf.IfOp, index: int) -> Sequence[Size]:
         branches = (op.then_region, op.else_region)
         first, second = (self.of(r.block.terminator.operands[index]) for r in branches)
-        if not all(_equal(a, b) for a, b in zip(first, second, strict=True)):
+        if not all(same_size(a, b) for a, b in zip(first, second, strict=True)):
             raise Unsupported("the branches of scf.if give tensors of different dynamic shapes", op.location)
         if any(isinstance(d, Value) and op.then_region.is_ancestor_of(d.parent_region) for d in first):
             raise Unsupported("the shape of a result of scf.if is computed inside of it", op.location)
@@ -191,7 +205,7 @@ def _slice_dims(op: tensor.ExtractSliceOp, t: TensorType) -> list[Size]:
     return kept
 
 
-def _equal(a: Size, b: Size) -> bool:
+def same_size(a: Size, b: Size) -> bool:
     """Whether two sizes are the same number, as far as their expressions show."""
     a, b = fold(a), fold(b)
     if isinstance(a, int) or isinstance(b, int):
@@ -201,7 +215,9 @@ def _equal(a: Size, b: Size) -> bool:
     x, y = a.defining_op, b.defining_op
     if x is None or y is None or type(x) is not type(y) or x.regions or x.attributes != y.attributes:
         return False
-    return len(x.operands) == len(y.operands) and all(_equal(p, q) for p, q in zip(x.operands, y.operands, strict=True))
+    return len(x.operands) == len(y.operands) and all(
+        same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True)
+    )
 
 
 def _builder_at(value: Value) -> Builder:

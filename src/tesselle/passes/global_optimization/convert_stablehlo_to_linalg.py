@@ -17,21 +17,21 @@ from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import lower_block
 from tesselle.support.diagnostics import Diagnostic, Unsupported
 
-_DIALECTS = ("stablehlo.", "chlo.")
-
 
 @register_pass("convert-stablehlo-to-linalg", needs=[Fact.INPUT], gives=[Fact.LINALG], breaks=[Fact.INPUT])
 @dataclass(frozen=True)
 class ConvertStablehloToLinalg(Pass):
-    """Replace StableHLO by linalg, tensor, arith, math and scf."""
+    """Replace StableHLO by linalg, tensor, arith, math and scf. Errors: Unsupported, with every operation that is."""
 
     def run(self, module: Op) -> None:
+        failures: list[Diagnostic] = []
         for function in [op for op in module.walk() if isinstance(op, FuncOp)]:
             for block in function.body.blocks:
-                lower_block(block)
+                try:
+                    lower_block(block)
+                except Unsupported as error:
+                    failures.extend(error.diagnostics)
+        if failures:
+            raise Unsupported.several(failures)
         eliminate_dead_code(module)
         eliminate_common_subexpressions(module)
-        left = [op for op in module.walk() if op.name.startswith(_DIALECTS)]
-        if left:
-            found = [Diagnostic(f"{op.name} is not supported", op.location, op.name) for op in left]
-            raise Unsupported.several(found)

@@ -18,7 +18,7 @@ from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code, inline_block, is_constant
 from tesselle.passes.index_arithmetic import IndexBuilder
-from tesselle.support.dtypes import I1, INDEX
+from tesselle.support.dtypes import I1, INDEX, DType
 
 
 @register_pass("convert-to-hal", needs=[Fact.SCHEDULED], gives=[Fact.HAL])
@@ -106,7 +106,9 @@ class _FunctionConversion:
             case stream.ResourceAllocOp():
                 op.replace_with(b.insert(hal.BufferAllocateOp(op.size)).result)
             case stream.ResourceLoadOp():
-                op.replace_with(b.insert(hal.BufferLoadOp(op.source, op.offset, op.result_type)).result)
+                t = op.result_type
+                assert isinstance(t, DType)
+                op.replace_with(b.insert(hal.BufferLoadOp(op.source, op.offset, t)).result)
             case stream.TimepointImmediateOp():
                 op.replace_with(b.insert(hal.FenceNullOp()).result)
             case stream.TimepointAwaitOp():
@@ -193,9 +195,7 @@ class _FunctionConversion:
                 op.erase()
             case stream.CmdCopyOp():
                 source, target = slots[op.source], slots[op.target]
-                new = hal.CommandBufferCopyOp(
-                    commands, op.source_offset, op.target_offset, op.length, source, target
-                )
+                new = hal.CommandBufferCopyOp(commands, op.source_offset, op.target_offset, op.length, source, target)
                 b.insert(new)
                 op.erase()
             case stream.CmdFillOp():
@@ -213,9 +213,7 @@ class _FunctionConversion:
         region = export.workgroup_count
         op.require(not region.is_empty, "workgroup_count", f"the grid of {op.entry} is not known yet")
         block = region.block
-        mapping: dict[Value, Value] = dict(
-            zip(block.args, (v for v in op.push if v.type == INDEX), strict=True)
-        )
+        mapping: dict[Value, Value] = dict(zip(block.args, (v for v in op.push if v.type == INDEX), strict=True))
         for inner in block:
             if isinstance(inner, flow.ReturnOp):
                 return [mapping.get(v, v) for v in inner.values]

@@ -240,7 +240,9 @@ class _Assignment:
                 source = self._place(op.source)
                 index = self._index(b)
                 offset = index.value(index.add(source.offset, op.offset))
-                op.replace_with(b.insert(stream.ResourceLoadOp(source.resource, offset, op.result_type)).result)
+                loaded = b.insert(stream.ResourceLoadOp(source.resource, offset, op.result_type)).result
+                op.result.replace_all_uses_with(loaded)
+                self._finish(op)
             case stream.TensorExportOp():
                 place = self._place(op.source)
                 op.set_operand(0, place.resource)
@@ -258,7 +260,7 @@ class _Assignment:
         self.dead.append(op)
 
     def _dispatch(self, op: stream.AsyncDispatchOp, b: Builder) -> None:
-        tied = {argument: r for argument, r in updated_operand(op)}
+        tied = dict(updated_operand(op))
         resources: list[Value] = []
         offsets: list[Value] = []
         lengths: list[Value] = []

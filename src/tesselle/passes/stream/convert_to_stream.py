@@ -144,8 +144,9 @@ class _FunctionConversion:
 
     def _return(self, op: func.ReturnOp, b: Builder) -> None:
         views: list[Value] = []
-        assert isinstance(self.function.attributes[SIGNATURE], FunctionType)
-        for value, t in zip(op.values, self.function.attributes[SIGNATURE].results, strict=True):
+        signature = self.function.attributes[SIGNATURE]
+        assert isinstance(signature, FunctionType)
+        for value, t in zip(op.values, signature.results, strict=True):
             assert isinstance(t, TensorType)
             index = self._index(b)
             dims = [index.value(d) for d, s in zip(self.tensors[value].dims, t.shape, strict=True) if s is None]

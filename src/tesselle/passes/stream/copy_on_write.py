@@ -13,13 +13,15 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from tesselle.dialects.core import builtin, func, scf
+from tesselle.dialects.core import arith, builtin, func, scf
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import ResourceType
+from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
+from tesselle.passes.stream.convert_to_stream import PATTERN_BYTES
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
 
 
@@ -65,6 +67,11 @@ def _drop_position(loop: scf.ForOp, i: int) -> None:
     loop.results = tuple(r for j, r in enumerate(loop.results) if j != i)
     for j, r in enumerate(loop.results):
         r.index = j
+
+
+def is_fillable(elements: DenseElements) -> bool:
+    """Whether the elements are one scalar that a device fill repeats."""
+    return elements.is_splat and elements.type.dtype.size_bytes <= PATTERN_BYTES
 
 
 class Carry(enum.Enum):
@@ -127,9 +134,7 @@ class Roots:
 
     def owned(self, root: Value) -> bool:
         """Whether the bytes may be overwritten: neither an argument's nor a constant's, and no slice of others."""
-        return not isinstance(
-            root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp
-        )
+        return not isinstance(root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp)
 
 
 class _Copies:
@@ -196,6 +201,9 @@ class _Copies:
             new = b.insert(stream.AsyncSplatOp(maker.value, maker.size))
         elif isinstance(maker, stream.AsyncAllocaOp):
             new = b.insert(stream.AsyncAllocaOp(maker.size))
+        elif isinstance(maker, stream.AsyncConstantOp) and is_fillable(maker.value):
+            scalar = b.insert(arith.ConstantOp(maker.value.splat_value.item(), maker.value.type.dtype))
+            new = b.insert(stream.AsyncSplatOp(scalar.result, maker.size))
         else:
             new = b.insert(stream.AsyncCloneOp(value, resource_size(value)))
         self.order[new] = self.order[op]
@@ -203,6 +211,7 @@ class _Copies:
         return new.results[0]
 
     def _block(self, block: Block) -> None:
+        """Program order; what is decided about an operation holds for those inside of it."""
         for op in block.ops:
             for operand, _ in updated_operand(op):
                 value = op.operands[operand]
@@ -251,9 +260,7 @@ class _Copies:
         self._block(after)
         self._carry(loop, loop.after, after.terminator, 0, before.args, 0)
 
-    def _carry(
-        self, loop: Op, body: Region, terminator: Op, first: int, args: list[BlockArgument], inits: int
-    ) -> None:
+    def _carry(self, loop: Op, body: Region, terminator: Op, first: int, args: list[BlockArgument], inits: int) -> None:
         """Decide for every position how the loop carries it; clone what fits neither way."""
         taken: set[Value] = set()
         for i, arg in enumerate(args):

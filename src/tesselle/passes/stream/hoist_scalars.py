@@ -20,7 +20,9 @@ def hoist_scalars(function: func.FuncOp) -> None:
 
 
 def _is_movable(op: Op) -> bool:
-    return not op.regions and (is_scalar_arithmetic(op) or isinstance(op, stream.TensorDimOp) or _is_scalar_constant(op))
+    return not op.regions and (
+        is_scalar_arithmetic(op) or isinstance(op, stream.TensorDimOp) or _is_scalar_constant(op)
+    )
 
 
 def _is_scalar_constant(op: Op) -> bool:

@@ -47,9 +47,7 @@ class _Packing:
 
     def run(self) -> None:
         self.allocs = [
-            op
-            for op in self.function.entry
-            if isinstance(op, stream.ResourceAllocOp) and op.result_type == TRANSIENT
+            op for op in self.function.entry if isinstance(op, stream.ResourceAllocOp) and op.result_type == TRANSIENT
         ]
         for op in self.allocs:
             self.first[op.result] = -1
@@ -108,7 +106,7 @@ class _Packing:
         self.time += 1
 
     def _interval(self, value: Value, size: int) -> Interval:
-        """Made in a loop and used after it: live through the whole loop, for a later iteration may not make it again."""
+        """What a loop makes and something after it uses lives through the whole loop: later iterations may not make it."""
         first, last = self.first[value], self.last[value]
         for start, end in self.loops:  # inner ones come first
             if start <= first <= end < last:
@@ -128,7 +126,7 @@ class _Packing:
                 dynamic.setdefault(op.size, []).append(op)
         if not dynamic:
             return offsets, total
-        index = IndexBuilder(Builder.before_op(allocs[0]))
+        index = IndexBuilder(Builder.before_op(allocs[-1]))  # behind the last of their sizes
         end: Size = total
         for size, group in dynamic.items():
             slots, count = colour([self._interval(op.result, 0) for op in group])
@@ -139,7 +137,7 @@ class _Packing:
         return offsets, end
 
     def _replace(self, allocs: list[stream.ResourceAllocOp], offsets: dict[Value, Size], total: Size) -> None:
-        b = Builder.before_op(allocs[0])
+        b = Builder.before_op(allocs[-1])
         constants: dict[int, Value] = {}
         index = IndexBuilder(b, constants, self.function.entry)
         arena = b.insert(stream.ResourceAllocOp(index.value(total), TRANSIENT)).result

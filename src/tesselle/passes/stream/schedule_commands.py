@@ -52,7 +52,7 @@ def _exports_last(block: Block) -> None:
 
 
 def has_device_work(op: Op) -> bool:
-    return any(isinstance(o, COMMANDS) or isinstance(o, stream.ResourceLoadOp) for o in op.walk())
+    return any(isinstance(o, (*COMMANDS, stream.ResourceLoadOp)) for o in op.walk())
 
 
 class _Scheduler:
@@ -74,9 +74,13 @@ class _Scheduler:
                 pending.append(op)
             elif isinstance(op, stream.ResourceLoadOp):
                 flush(op)
-                Builder.before_op(op).insert(stream.TimepointAwaitOp(now))
+                if not _is_immediate(now):
+                    Builder.before_op(op).insert(stream.TimepointAwaitOp(now))
             elif isinstance(op, scf.ForOp | scf.WhileOp | scf.IfOp) and has_device_work(op):
                 flush(op)
+                if _is_immediate(now):
+                    # What control flow hands on is awaited somewhere: it must be a fence, if of no work.
+                    now = _execute((), op, now)
                 now = self._control_flow(op, now)
         flush(block.terminator)
         return now
@@ -135,8 +139,14 @@ def _execute(ops: Sequence[Op], before: Op, now: Value) -> Value:
     return execute.result
 
 
+def _is_immediate(timepoint: Value) -> bool:
+    return isinstance(timepoint.defining_op, stream.TimepointImmediateOp)
+
+
 def _emit_waves(ops: Sequence[Op], body: Block) -> None:
     """Move the commands into `body`, wave by wave, with barriers between; loops also inside."""
+    if not ops:
+        return
     waves = assign_waves(ops)
     count = max(waves) + 1
     grouped: list[list[Op]] = [[] for _ in range(count)]
@@ -157,7 +167,7 @@ def _emit_loop(loop: scf.ForOp) -> None:
     block = loop.body.block
     terminator = block.terminator
     terminator.detach()
-    work = [o for o in block if isinstance(o, COMMANDS) or isinstance(o, scf.ForOp)]
+    work = [o for o in block if isinstance(o, (*COMMANDS, scf.ForOp))]
     _emit_waves(work, block)
     Builder.at_end(block, loop.location).insert(stream.CmdBarrierOp())
     block.append(terminator)

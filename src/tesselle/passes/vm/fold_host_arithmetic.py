@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tesselle.dialects.core import arith
+from tesselle.dialects.core import arith, builtin, func
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
@@ -24,15 +24,15 @@ _FOLD: dict[type[Op], Callable[[int, int], int]] = {
     arith.AddIOp: operator.add,
     arith.SubIOp: operator.sub,
     arith.MulIOp: operator.mul,
-    arith.AndIOp: operator.and_,
-    arith.OrIOp: operator.or_,
-    arith.XOrIOp: operator.xor,
+    arith.AndIOp: lambda a, b: a & b,
+    arith.OrIOp: lambda a, b: a | b,
+    arith.XOrIOp: lambda a, b: a ^ b,
     arith.MinSIOp: min,
     arith.MaxSIOp: max,
 }
 _FOLD_UNLESS_ZERO: dict[type[Op], Callable[[int, int], int]] = {
     arith.DivSIOp: _truncated,
-    arith.FloorDivSIOp: operator.floordiv,
+    arith.FloorDivSIOp: lambda a, b: a // b,
     arith.CeilDivSIOp: lambda a, b: -(-a // b),
     arith.RemSIOp: lambda a, b: a - _truncated(a, b) * b,
 }
@@ -63,11 +63,15 @@ class FoldHostArithmetic(Pass):
     """
 
     def run(self, module: Op) -> None:
-        for op in list(module.walk()):
-            if op.parent is not None and op.dialect == "arith" and len(op.results) == 1:
-                _fold(op)
-        eliminate_common_subexpressions(module)
-        eliminate_dead_code(module)
+        assert isinstance(module, builtin.ModuleOp)
+        for function in module.body:
+            if not isinstance(function, func.FuncOp):
+                continue  # kernels have passes of their own
+            for op in list(function.walk()):
+                if op.parent is not None and op.dialect == "arith" and len(op.results) == 1:
+                    _fold(op)
+            eliminate_common_subexpressions(function)
+            eliminate_dead_code(function)
 
 
 def _fold(op: Op) -> None:

@@ -45,8 +45,8 @@ class ModuleTables:
                 self.constants[name] = len(self.constants)
             elif isinstance(symbol, hal.ExecutableOp):
                 self.executables[name] = len(self.executables)
-                for index, entry in enumerate(symbol.entries):
-                    self.entries[name, entry.name] = index
+                for index, entry in enumerate(symbol.exports):
+                    self.entries[name, entry.sym_name] = index
 
     def entry(self, reference: SymbolRef) -> tuple[int, int]:
         """Executable and entry index of `@executable::@entry`."""

@@ -1,7 +1,7 @@
 """How arith and math on scalars of the host become instructions.
 
-Types: index and 64-bit integers live in i64, all narrower integers and i1 in i32. A narrow integer is kept extended to 32
-bits (sign or zero, as its type says), so every operation that may leave its range is followed by a normalisation.
+Types: index and 64-bit integers live in i64, all narrower integers and i1 in i32. A narrow integer is kept extended to
+32 bits (sign or zero, as its type says), so every operation that may leave its range is followed by a normalisation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tesselle.ir.types import DType, Type
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import BF16, F16, F32, F64, I1, I32, I64, INDEX
 
-_BINARY = {
+_BINARY: dict[type[Op], str] = {
     arith.AddIOp: "add",
     arith.SubIOp: "sub",
     arith.MulIOp: "mul",
@@ -41,12 +41,18 @@ _BINARY = {
     arith.MaximumFOp: "max",
     math.PowFOp: "pow",
 }
-_UNARY = {
+_UNARY: dict[type[Op], str] = {
     arith.NegFOp: "neg",
     math.AbsFOp: "abs",
     math.FloorOp: "floor",
     math.CeilOp: "ceil",
     math.SqrtOp: "sqrt",
+}
+_DIVISION: dict[type[Op], str] = {
+    arith.DivSIOp: "div_s",
+    arith.DivUIOp: "div_u",
+    arith.RemSIOp: "rem_s",
+    arith.RemUIOp: "rem_u",
 }
 _SHIFTS = frozenset({"shl", "shr_s", "shr_u"})
 _CMPI = {
@@ -92,9 +98,7 @@ def register_type_of(type: Type) -> Type:
 
 def has_register(type: Type) -> bool:
     """Whether the host can compute with scalars of `type`."""
-    return isinstance(type, DType) and (
-        type.is_index or type.is_integer or type.is_bool or type in (F32, F64)
-    )
+    return isinstance(type, DType) and (type.is_index or type.is_integer or type.is_bool or type in (F32, F64))
 
 
 def register_suffix(type: Type) -> str:
@@ -169,9 +173,7 @@ class ScalarLowering:
     def _division(self, op: Op, lhs: Value, rhs: Value) -> Value:
         """The VM's x / 0 is 0; arith's is -1 (all ones) and its remainder is x."""
         suffix = register_suffix(lhs.type)
-        name = {arith.DivSIOp: "div_s", arith.DivUIOp: "div_u", arith.RemSIOp: "rem_s", arith.RemUIOp: "rem_u"}[
-            type(op)
-        ]
+        name = _DIVISION[type(op)]
         result = self.emit(f"{name}.{suffix}", lhs, rhs)
         if op.operands[0].type == INDEX:  # never divided by zero
             return result

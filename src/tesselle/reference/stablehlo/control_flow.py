@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tesselle.dialects.stablehlo import control_flow as s
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
+from tesselle.support.diagnostics import ExecutionError, Unsupported
 
 
 @region_semantics(s.WhileOp)
@@ -33,3 +34,21 @@ def optimization_barrier(op: s.OptimizationBarrierOp, *values: Array) -> list[Ar
 @region_semantics(s.CompositeOp)
 def composite(op: s.CompositeOp, runner: RegionRunner, *inputs: Array) -> list[Array]:
     return runner.call(op.decomposition.root, inputs)
+
+
+@semantics(s.CustomCallOp)
+def custom_call(op: s.CustomCallOp, *inputs: Array) -> list[Array]:
+    """What Tesselle knows of custom calls: annotations of partitioners, and assertions about dynamic shapes."""
+    if op.call_target_name == "shape_assertion" and not op.results:
+        if not inputs[0]:
+            raise ExecutionError("a promise about dynamic shapes does not hold", op.location, op.name)
+        return []
+    if op.call_target_name in ANNOTATIONS:
+        return list(inputs)
+    raise Unsupported(f"custom_call @{op.call_target_name} has no meaning here", op.location, op.name)
+
+
+ANNOTATIONS = frozenset(
+    {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement", "LayoutConstraint"}
+)
+"""Custom calls that give their operands back."""

@@ -13,6 +13,7 @@ from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value, constant_elements
 from tesselle.ir.types import Dim, TensorType
+from tesselle.support.diagnostics import Diagnostic, Unsupported
 from tesselle.support.dtypes import INDEX, DType
 
 Size = int | Value
@@ -256,10 +257,20 @@ def build_reshape(b: Builder, value: Value, shape: Sequence[Size]) -> Value:
 
 
 def lower_block(block: Block) -> None:
-    """Replace every operation of `block` that has a lowering; regions are lowered by the operations that own them."""
+    """Replace every operation of `block` that has a lowering; regions are lowered by the operations that own them.
+
+    Errors: Unsupported, with everything in the block that has no lowering.
+    """
+    failures: list[Diagnostic] = []
     for op in block:
         function = LOWERINGS.get(type(op))
-        if function is None:
-            continue
-        result = function(op, Lowering(op))
-        op.replace_with(result if isinstance(result, Value) else tuple(result))
+        try:
+            if function is not None:
+                result = function(op, Lowering(op))
+                op.replace_with(result if isinstance(result, Value) else tuple(result))
+            elif op.dialect in ("stablehlo", "chlo"):
+                failures.append(Diagnostic(f"{op.name} is not supported", op.location, op.name))
+        except Unsupported as error:
+            failures.extend(error.diagnostics)
+    if failures:
+        raise Unsupported.several(failures)

@@ -1,0 +1,59 @@
+"""Dynamic dimensions: one program, several shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from jax import export, lax
+from jax import numpy as jnp
+from oracle_harness import assert_close, lowered, sample
+
+from tesselle.ir.text import parse_module
+from tesselle.reference import interpret
+
+PROGRAMS: dict[str, Callable[..., Any]] = {
+    "elementwise": lambda x: jnp.tanh(x) * 2 + 1,
+    "softmax": lambda x: jax.nn.softmax(x, -1),
+    "mean": lambda x: x - x.mean(0),
+    "product": lambda x: x @ x.T,
+    "transposed": lambda x: x.T @ x,
+    "reshape": lambda x: x.reshape(-1),
+    "reshape-both": lambda x: x.reshape(x.shape[0] * 2, 3),
+    "concatenate": lambda x: jnp.concatenate([x, x * 2, x[:1]]),
+    "pad": lambda x: jnp.pad(x, ((1, 2), (0, 1))),
+    "iota": lambda x: jnp.arange(x.shape[0]) + x[:, 0].astype(np.int32),
+    "broadcast": lambda x: jnp.broadcast_to(x[:, None], (x.shape[0], 4, 6)),
+    "slice": lambda x: x[1:, ::2],
+    "reverse": lambda x: x[::-1],
+    "gather": lambda x: x[jnp.array([0, 1, 0])],
+    "take-last": lambda x: x[-1],
+    "sort": lambda x: jnp.sort(x, 0),
+    "argmax": lambda x: jnp.argmax(x, 0),
+    "scan": lambda x: lax.scan(lambda c, r: (c + r, c), jnp.zeros(6, np.float32), x),
+    "convolution": lambda x: lax.conv_general_dilated(
+        x[None, :, :, None],
+        jnp.ones((2, 3, 1, 2), np.float32),
+        (1, 1),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    ),
+    "pooling": lambda x: lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 2), "VALID"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_one_program_for_every_size(name: str) -> None:
+    function = PROGRAMS[name]
+    (rows,) = export.symbolic_shape("n", constraints=["n >= 3"])
+    exported = export.export(jax.jit(function))(jax.ShapeDtypeStruct((rows, 6), np.float32))
+    text = exported.mlir_module()
+    program = lowered(text)
+    for n in (3, 8):
+        x = sample("float32", (n, 6), n, special=False)
+        wanted = jax.tree.leaves(jax.jit(function)(x))
+        assert_close(interpret(parse_module(text), "main", [x]), wanted, f"the reference, n = {n}", 1e-5)
+        assert_close(interpret(program, "main", [x]), wanted, f"linalg, n = {n}", 1e-5)
