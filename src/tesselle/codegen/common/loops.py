@@ -25,8 +25,8 @@ def for_loop(
         if hi - lo <= step:
             return list(body(b, ix.as_value(b, lower), list(inits)))
     block = Block([INDEX, *(v.type for v in inits)])
-    bounds = [ix.as_value(b, v) for v in (lower, upper, step)]
-    loop = b.insert(scf.ForOp(*bounds, inits, Region([block])))
+    first, last, by = (ix.as_value(b, v) for v in (lower, upper, step))
+    loop = b.insert(scf.ForOp(first, last, by, inits, Region([block])))
     inner = Builder.at_end(block, b.location)
     results = body(inner, block.args[0], list(block.args[1:]))
     inner.insert(scf.YieldOp(results))

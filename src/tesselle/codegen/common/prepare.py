@@ -7,6 +7,7 @@ other generics), and a `materialize_in_destination` of a generic's result for ea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -94,9 +95,8 @@ def _constant(kernel: KernelFunction, b: Builder, op: arith.ConstantOp) -> None:
     if isinstance(value, DenseElements) and not value.is_splat:
         _constant_table(b, op, value)
         return
-    splat = value.splat_value if isinstance(value, DenseElements) else value
-    number = splat.item() if hasattr(splat, "item") else splat
-    if t.dtype.is_float and not isinstance(number, float):
+    number: Any = value.splat_value.item() if isinstance(value, DenseElements) else value
+    if t.dtype.is_float:
         number = float(number)
     scalar = b.insert(arith.ConstantOp(number, t.dtype)).result
     for user, index in list(op.result.uses):

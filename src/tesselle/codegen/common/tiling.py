@@ -259,5 +259,24 @@ def fuse(kernel: KernelFunction, tiles: Tiles) -> None:
         for piece in pieces:
             k = list(source.results).index(piece.operand)  # type: ignore[arg-type]  # it is one of its results
             tiled = tiled_clone(tiles, Builder.before_op(piece), source)
-            piece.replace_with(tiled.results[k])
+            piece.replace_with(_part(tiles, piece, source, k, tiled.results[k]))
     eliminate_dead_code(kernel.function)
+
+
+def _part(tiles: Tiles, piece: tensor.ExtractSliceOp, source: GenericOp, k: int, tile: Value) -> Value:
+    """What `piece` reads of the source's tile: all of it, or a slice where the source goes through all of a loop."""
+    loops = source.output_maps[k].projected_dims()
+    assert loops is not None
+    offsets: list[ix.Size] = []
+    sizes: list[ix.Size] = []
+    whole = True
+    for loop, offset, size in zip(loops, piece.mixed_offsets, piece.mixed_sizes, strict=True):
+        tiled = tiles.classes.of[source, loop] in tiles.windows
+        offsets.append(0 if tiled else offset)
+        sizes.append(size)
+        full = _loop_size(tiles, source, loop)
+        same = size is full or ix.known(size) == ix.known(full) is not None
+        whole = whole and (tiled or (ix.known(offset) == 0 and same))
+    if whole:
+        return tile
+    return Builder.before_op(piece).insert(tensor.ExtractSliceOp.of(tile, offsets, sizes)).result

@@ -123,8 +123,8 @@ class BodyVectorizer:
         if linear is not None:
             return linear
         if isinstance(op, arith.SelectOp) and is_uniform(operands[0]):
-            whole = [operands[0], *(as_vector(self.b, v, self.lanes) for v in operands[1:])]
-            return self.b.insert(arith.SelectOp(*whole)).result
+            yes, no = (as_vector(self.b, v, self.lanes) for v in operands[1:])
+            return self.b.insert(arith.SelectOp(as_scalar(operands[0]), yes, no)).result
         vectors = [as_vector(self.b, v, self.lanes) for v in operands]
         types = [VectorType((self.lanes,), t) for t in op.result_types if isinstance(t, DType)]
         return self.b.insert(type(op).build(vectors, types, op.attributes)).result

@@ -141,7 +141,7 @@ class LoopNest:
 
     def unroll(self, limit: int = 4) -> int:
         """Vectors per iteration: more for short bodies, and never more than v has."""
-        count = sum(1 for op in self.block)
+        count = sum(1 for _ in self.block)
         heavy = any(op.dialect == "math" for op in self.block)
         wish = 1 if heavy or count > 24 else 2 if count > 10 else limit
         size = ix.known(self.extent)
