@@ -1,4 +1,6 @@
-"""linalg.generic through the whole of code generation, against NumPy: shapes with odd tails × element types × targets."""
+"""linalg.generic through the whole of code generation, against NumPy: shapes with odd tails × element types ×
+targets.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.codegen.harness import Dispatch, run
 
 from tesselle.dialects.core import arith, math, tensor
 from tesselle.dialects.core import complex as cx
@@ -16,7 +19,6 @@ from tesselle.ir.affine import AffineMap, dim
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.support.dtypes import C64, F32, I1, I32, INDEX, from_numpy
-from tests.codegen.harness import Dispatch, run
 
 TARGETS = ("host", "generic")
 BF16 = ml_dtypes.bfloat16
@@ -50,7 +52,10 @@ def adder(dtype: Any) -> type[Op]:
 def test_add(n: int, target: str) -> None:
     x, y = make([n], np.float32), make([n], np.float32, 1)
     (r,) = run(
-        [x, y], [((n,), np.float32)], lambda d: [d.elementwise(d.loads, d.empty((n,), F32), binary(arith.AddFOp))], target
+        [x, y],
+        [((n,), np.float32)],
+        lambda d: [d.elementwise(d.loads, d.empty((n,), F32), binary(arith.AddFOp))],
+        target,
     )
     np.testing.assert_array_equal(r, x + y)
 
@@ -132,7 +137,9 @@ def test_index(n: int, target: str) -> None:
         i, j = (emit(c, arith.IndexCastOp, emit(c, IndexOp, d), I32) for d in range(2))
         return [emit(c, arith.AddIOp, emit(c, arith.MulIOp, i, j), i)]
 
-    (r,) = run([], [((n, 13), np.int32)], lambda d: d.generic([], [d.empty((n, 13), I32)], [(0, 1)], "pp", body), target)
+    (r,) = run(
+        [], [((n, 13), np.int32)], lambda d: d.generic([], [d.empty((n, 13), I32)], [(0, 1)], "pp", body), target
+    )
     i, j = np.indices((n, 13))
     np.testing.assert_array_equal(r, i * j + i)
 

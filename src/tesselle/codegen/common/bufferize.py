@@ -1,8 +1,8 @@
 """Bufferize: tensors become memory.
 
-Results that are stored are computed in place. An intermediate tile goes, in this order, where it will be updated in place,
-into the output that an elementwise consumer computes from it (softmax's exponentials lie in the output row until they
-are scaled), or into the worker's local memory.
+Results that are stored are computed in place. An intermediate tile goes, in this order, where it will be updated in
+place, into the output that an elementwise consumer computes from it (softmax's exponentials lie in the output row
+until they are scaled), or into the worker's local memory.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class _Block:
         t = tensor_type(result)
         if t.is_static:
             return list(t.static_shape)
-        k = list(op.results).index(result)  # type: ignore[arg-type]  # it is one of its results
+        k = generics.result_index(result)
         return self._sizes(op.outputs[k])
 
     def _sizes(self, value: Value) -> list[ix.Size]:
@@ -253,4 +253,3 @@ def _root(buffer: Value) -> Value:
         op = buffer.defining_op
     memref_type(buffer)
     return buffer
-

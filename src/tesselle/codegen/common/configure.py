@@ -1,7 +1,7 @@
 """Tile sizes: how much one workgroup does, and how much of that at a time stays in the L1 cache.
 
-A workgroup should take several microseconds, so that handing it out costs little, and there should be enough of them for
-every core. Costs are estimated from element counts; nothing is measured.
+A workgroup should take several microseconds, so that handing it out costs little, and there should be enough of them
+for every core. Costs are estimated from element counts; nothing is measured.
 """
 
 from __future__ import annotations

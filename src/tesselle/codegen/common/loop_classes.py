@@ -1,8 +1,8 @@
 """Which loops of a dispatch's operations are the same loop: the classes that tiling works on.
 
-Loops of a producer and a consumer are the same where the consumer reads the produced tensor by a bare counter. A class may
-be tiled over workgroups when every reduction and every stored operation has exactly one loop in it, a parallel one, and
-no operand is read across tiles.
+Loops of a producer and a consumer are the same where the consumer reads the produced tensor by a bare counter. A
+class may be tiled over workgroups when every reduction and every stored operation has exactly one loop in it, a
+parallel one, and no operand is read across tiles.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tesselle.codegen.common import generics
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.fusion import stored_values
 from tesselle.codegen.common.sizes import loop_sizes
@@ -94,9 +95,7 @@ SMALL_POINTS = 4096
 """What every tile may compute again."""
 
 
-def _is_large_and_whole(
-    op: GenericOp, of: dict[Loop, int], bad: set[int], size: dict[int, ix.Size]
-) -> bool:
+def _is_large_and_whole(op: GenericOp, of: dict[Loop, int], bad: set[int], size: dict[int, ix.Size]) -> bool:
     """Whether an operation has much to do along loops that are not tiled, so that no tile should do it again."""
     points = 1
     for d in range(len(op.iterator_types)):
@@ -117,7 +116,7 @@ def _connect(
     producer = value.defining_op
     if not isinstance(producer, GenericOp):
         return
-    k = list(producer.results).index(value)  # type: ignore[arg-type]  # it is one of its results
+    k = generics.result_index(value)
     positions = producer.output_maps[k].projected_dims()
     assert positions is not None
     for p, e in zip(positions, results, strict=True):

@@ -41,7 +41,9 @@ def prepare(kernel: KernelFunction) -> None:
         if any(isinstance(r.type, TensorType) for r in op.results) and not isinstance(op, allowed):
             raise Unsupported(f"{op.name} cannot be compiled in this dispatch", op.location, f"codegen.{op.name}")
         if isinstance(op, tensor.ExtractOp):
-            raise Unsupported("an element of a tensor computed in the same dispatch", op.location, "codegen.tensor.extract")
+            raise Unsupported(
+                "an element of a tensor computed in the same dispatch", op.location, "codegen.tensor.extract"
+            )
 
 
 def normalise(kernel: KernelFunction) -> None:
@@ -221,7 +223,9 @@ def _extract(b: Builder, op: tensor.ExtractOp) -> bool:
 
 
 def _element(b: Builder, value: Value, indices: Sequence[Value]) -> Value | None:
-    """One element of a tensor: loaded, or computed where an elementwise operation of this dispatch defines the tensor."""
+    """One element of a tensor: loaded, or computed where an elementwise operation of this dispatch defines the
+    tensor.
+    """
     buffer = buffer_of(value)
     if buffer is not None:
         return b.insert(memref.LoadOp(buffer, indices)).result

@@ -3,12 +3,13 @@
 Four schemes, chosen by where the vector dimension `v` lies:
 
 - parallel: no reduction; the innermost loop runs along v, the contiguous dimension of the output.
-- along: v is a reduction dimension; vector accumulators (several, to hide latency), combined at the end in a fixed order.
+- along: v is a reduction dimension; vector accumulators (several, to hide latency), combined at the end in a fixed
+order.
 - columns: v is parallel and the reduction is long; rows are streamed, the outputs in cache are the accumulators.
 - window: v is parallel and the reduction is short; accumulators stay in registers.
 
-Tails are masked where the target has masks for all element types of the nest, else they are scalar loops of less than one
-vector's length.
+Tails are masked where the target has masks for all element types of the nest, else they are scalar loops of less
+than one vector's length.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tesselle.codegen.common.vector_body import (
 from tesselle.dialects.core import arith, memref, vector
 from tesselle.dialects.linalg.ops import GenericOp, IndexOp, IteratorType, loop_ranges
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import ELEMENTWISE, Op, Value
+from tesselle.ir.core import ELEMENTWISE, Block, Op, Value
 from tesselle.ir.types import DType, MemRefType, VectorType
 from tesselle.support.dtypes import I1
 
@@ -61,7 +62,7 @@ class LoopNest:
     # ------------------------------------------------------------------------------------------ what the body needs
 
     @property
-    def block(self):  # noqa: ANN201  # the type is the property's of Region
+    def block(self) -> Block:
         return self.op.body.block
 
     @property
@@ -81,13 +82,6 @@ class LoopNest:
 
     def ranges(self, dims: Sequence[int]) -> list[tuple[int, ix.Size, ix.Size]]:
         return [(d, 0, self.sizes[d]) for d in dims]
-
-    def counter_lane(self, counters: Counters, b: Builder) -> Callable[[int], Lane]:
-        def index_of(d: int) -> Lane:
-            value = ix.as_value(b, counters[d])
-            return Linear(value) if d == self.dim and self.lanes is not None else value
-
-        return index_of
 
     # ------------------------------------------------------------------------------------------ evaluation
 
@@ -114,7 +108,12 @@ class LoopNest:
         return self.op.body.is_ancestor_of(value.parent_region)
 
     def vectorizer(
-        self, b: Builder, counters: Counters, lanes: int | None, mask: Value | None = None, uniform: Builder | None = None
+        self,
+        b: Builder,
+        counters: Counters,
+        lanes: int | None,
+        mask: Value | None = None,
+        uniform: Builder | None = None,
     ) -> BodyVectorizer:
         def index_of(d: int) -> Lane:
             value = ix.as_value(b, counters[d])
@@ -134,7 +133,9 @@ class LoopNest:
                 lanes.append(access.load(v, self.dim, counters) if arg.uses else arg)
         return lanes
 
-    def body(self, v: BodyVectorizer, args: Sequence[Lane], accs: Sequence[Lane], known: dict[Value, Lane]) -> list[Lane]:
+    def body(
+        self, v: BodyVectorizer, args: Sequence[Lane], accs: Sequence[Lane], known: dict[Value, Lane]
+    ) -> list[Lane]:
         return v.block(self.block, [*args, *accs], dict(known))
 
     # ------------------------------------------------------------------------------------------ along v
@@ -172,9 +173,7 @@ class LoopNest:
             width = vectors * lanes
             whole = ix.mul(b, ix.floordiv(b, size, width), width)
             end = ix.add(b, lower, whole)
-            values = for_loop(
-                b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None)
-            )
+            values = for_loop(b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None))
             start = end
         rest = ix.sub(b, upper, start)
         if ix.known(rest) == 0:
@@ -250,7 +249,7 @@ class LoopNest:
                 at = {**counters, self.dim: ix.add(d, i, 0)}
                 v = self.vectorizer(d, {**at, row: first}, lanes, mask)
                 accs = self.load_outputs(v, at)
-                args = [self.arguments(v, {**p, **{self.dim: at[self.dim]}}, k) for p, k in zip(places, known, strict=True)]
+                args = [self.arguments(v, {**p, self.dim: at[self.dim]}, k) for p, k in zip(places, known, strict=True)]
                 for p, a, k in zip(places, args, known, strict=True):
                     here = self.vectorizer(d, {**p, self.dim: at[self.dim]}, lanes, mask)
                     accs = self.body(here, a, accs, k)
@@ -327,7 +326,9 @@ class LoopNest:
         nest(b, self.ranges(self.dims(IteratorType.PARALLEL)), {}, (), position)
 
     def emit_along(self, b: Builder, combiners: Sequence[Combiner]) -> None:
-        """for others: accs = neutral; for the reduction, innermost v: accs[lane] = combine; outs = combine(outs, accs)."""
+        """for others: accs = neutral; for the reduction, innermost v: accs[lane] = combine; outs = combine(outs,
+        accs).
+        """
         outer = self.ranges(self.dims(IteratorType.REDUCTION))
         unroll = self.unroll()
         count = len(combiners)
@@ -402,7 +403,8 @@ class LoopNest:
             accs[first + k] = combined
 
     def emit_monoid(self, b: Builder, monoid: Monoid) -> None:
-        """Like `along` for a body taken as a whole: one accumulator tuple per lane, the lanes combined in order at the end.
+        """Like `along` for a body taken as a whole: one accumulator tuple per lane, the lanes combined in order at
+        the end.
 
         Every lane starts from the initial value, which is neutral.
         """
@@ -474,7 +476,9 @@ def lane_count(op: GenericOp, target: TargetShape) -> int:
     return max(1, target.vector_bits // (8 * widest))
 
 
-def choose_dim(op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access | Value], outputs: Sequence[Access]) -> int:
+def choose_dim(
+    op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access | Value], outputs: Sequence[Access]
+) -> int:
     """The loop to vectorise: the one along which most operands are contiguous; None when there is no loop."""
     accesses = [a for a in inputs if isinstance(a, Access)]
     candidates = [d for d, s in enumerate(sizes) if ix.known(s) != 1]
@@ -497,7 +501,9 @@ def choose_dim(op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access 
     return max(candidates, key=score, default=-1)
 
 
-def make_nest(b: Builder, op: GenericOp, target: TargetShape, dim: int | None = None, lanes: int | None = None) -> LoopNest:
+def make_nest(
+    b: Builder, op: GenericOp, target: TargetShape, dim: int | None = None, lanes: int | None = None
+) -> LoopNest:
     """Analyse `op`; `dim` overrides the choice of the vector dimension."""
     sizes: list[ix.Size] = []
     for operand, axis in loop_ranges(op):
