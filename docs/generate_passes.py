@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-
-from tesselle.cli.opt import import_passes
+from tesselle.cli.opt import documentation_of, import_passes, options_of
 from tesselle.ir.passes import PASSES, Fact, Pass
-from tesselle.support.options import option_fields
 
 
 def page() -> str:
@@ -28,11 +25,11 @@ breaks; the pipeline checks that every need is met.
 
 
 def _section(name: str, cls: type[Pass]) -> str:
-    lines = [f"## {name}", "", inspect.getdoc(cls) or "", ""]
+    lines = [f"## {name}", "", documentation_of(cls), ""]
     for title, facts in (("Needs", cls.NEEDS), ("Gives", cls.GIVES), ("Breaks", cls.BREAKS)):
         if facts:
             lines += [f"{title}: {', '.join(f'`{f.name}`' for f in sorted(facts, key=lambda f: f.name))}.", ""]
-    options = option_fields(cls)
+    options = options_of(cls)
     if options:
         lines += ["| option | default | |", "|---|---|---|"]
         lines += [f"| `{f.name}` | `{f.default}` | {f.help} |" for f in options]

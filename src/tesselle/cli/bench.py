@@ -135,7 +135,7 @@ def _positive(flag: str, text: str, kind: type[Any]) -> Any:
 
 
 def _print_breakdown(program: ts.Program, call: Callable[[], object], median_s: float) -> None:
-    from tesselle.cli.console import format_seconds, stdout, table
+    from tesselle.cli.console import cut, format_seconds, short_kernel_name, stdout, table
 
     calls = max(1, min(50, int(0.5 / max(median_s, 1e-6))))
     with program.profile() as profile:
@@ -148,13 +148,13 @@ def _print_breakdown(program: ts.Program, call: Callable[[], object], median_s: 
         kernel.busy_ns += record.end_ns - record.start_ns
     whole_ns = sum(k.busy_ns for k in kernels.values())
     columns = ("kernel", "computes", "launches", "time", "share", "GFLOP/s", "GB/s")
-    rows = table(*columns, right=("launches", "time", "share", "GFLOP/s", "GB/s"))
+    rows = table(*columns, right=columns[2:])
     for (executable, entry), kernel in sorted(kernels.items(), key=lambda item: -item[1].busy_ns):
         name, computes, flops, moved = _describe(program.manifest, executable, entry)
         seconds = kernel.busy_ns * 1e-9
         rows.add_row(
-            name,
-            computes,
+            short_kernel_name(name),
+            cut(computes),
             f"{kernel.launches / calls:g}",
             format_seconds(seconds / calls),
             f"{kernel.busy_ns / whole_ns:.1%}" if whole_ns else "",

@@ -36,7 +36,7 @@ def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: 
         given["cache_dir"] = str(cache_dir)
     options = options_from(CompileOptions, given)
     program: Path | str = sys.stdin.read() if str(source) == "-" else source
-    if options.compile_to is not None and options.compile_to != "vm":
+    if options.compile_to is not None:
         from tesselle.compiler import compile_to_text
 
         text = compile_to_text(program, targets=list(targets), options=options)

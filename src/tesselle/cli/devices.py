@@ -13,5 +13,7 @@ def command() -> None:
 
     rows = table("device", "description")
     for device in ts.devices():
-        rows.add_row(str(device), "")
+        rows.add_row(str(device), device.name)
+        for key, value in device.properties.items():
+            rows.add_row("", f"[dim]{key.replace('_', ' ')}:[/dim] {', '.join(value.split(','))}")
     stdout().print(rows)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tesselle.artifact import Artifact
 
 
+LISTING_COLUMNS = 120
+"""Where lines of the host program are broken when the output is not a terminal."""
+
+
 @click.command("dump")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option(
@@ -77,44 +81,48 @@ def _functions(artifact: Artifact) -> None:
 
 def _vm(artifact: Artifact) -> None:
     from tesselle.artifact.vm_module import disassemble
+    from tesselle.cli.console import stdout, wrap_list
 
-    click.echo(disassemble(artifact.vm_module))
+    out = stdout()
+    width = out.width if out.is_terminal else LISTING_COLUMNS
+    for line in disassemble(artifact.vm_module).splitlines():
+        click.echo(wrap_list(line, width))
 
 
 def _executables(artifact: Artifact) -> None:
-    from tesselle.cli.console import format_bytes, stdout, table
+    from tesselle.cli.console import cut, format_bytes, short_kernel_name, stdout, table, wrap_list
 
     out, manifest = stdout(), artifact.manifest
     sizes = {f.name: f.size for f in manifest.files}
-    rows = table(
-        "executable", "target", "size", "kernel", "flops", "bytes", "computes", right=("size", "flops", "bytes")
-    )
+    columns = ("kernel", "computes", "target", "code", "flops", "bytes")
+    rows = table(*columns, right=("code", "flops", "bytes"))
     for e in manifest.executables:
-        size = format_bytes(sizes[e.file]) if e.file in sizes else ""
         for i, k in enumerate(e.entries):
-            first = i == 0
             rows.add_row(
-                e.name if first else "",
-                e.target if first else "",
-                size if first else "",
-                k.name,
+                short_kernel_name(k.name),
+                cut(k.summary),
+                e.target,
+                # An executable is one file, whatever the number of its kernels.
+                format_bytes(sizes[e.file]) if i == 0 and e.file in sizes else "",
                 "" if k.flops is None else f"{k.flops:,}",
                 "" if k.bytes is None else f"{k.bytes:,}",
-                k.summary,
             )
     out.print(rows)
     for triple, features in sorted({(e.triple, e.required_cpu_features) for e in manifest.executables}):
-        out.print(f"  {triple} needs: {', '.join(features) or 'no CPU features beyond the baseline'}", markup=False)
-    out.print()
+        needs = f"  {triple} needs: {', '.join(features) or 'no CPU features beyond the baseline'}"
+        click.echo(wrap_list(needs, out.width))
+    total = sum(sizes.get(e.file, 0) for e in manifest.executables)
+    click.echo(f"  code in all: {format_bytes(total)}\n")
 
 
 def _constants(artifact: Artifact) -> None:
-    from tesselle.cli.console import format_bytes, stdout, table
+    from tesselle.cli.console import cut, format_bytes, stdout, table
 
-    rows = table("#", "constant", "type", "size", "file", "offset", right=("#", "size", "offset"))
+    columns = ("#", "constant", "type", "size", "file", "offset")
+    rows = table(*columns, right=("#", "size", "offset"))
     for i, c in enumerate(artifact.manifest.constants):
         kind = "x".join([*map(str, c.shape), str(c.dtype)])
-        rows.add_row(str(i), c.name, kind, format_bytes(c.size), c.file, str(c.offset))
+        rows.add_row(str(i), cut(c.name), kind, format_bytes(c.size), c.file, str(c.offset))
     stdout().print(rows)
 
 

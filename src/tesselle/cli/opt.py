@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from tesselle.ir.passes import Pass
+    from tesselle.support.options import OptionField
 
 _SPLIT = re.compile(r"(?m)^// -----\s*$\n?")
 
@@ -83,14 +88,34 @@ def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, g
     return print_op(module, generic=generic)
 
 
-def _list_passes() -> None:
-    from tesselle.cli.console import stdout, table
-    from tesselle.ir.passes import PASSES
+def documentation_of(cls: type[Pass]) -> str:
+    """What a pass says about itself; what its module says where the class says nothing."""
+    # A dataclass without a docstring is given its signature as one.
+    own = cls.__doc__ or ""
+    text = sys.modules[cls.__module__].__doc__ or "" if own.startswith(cls.__name__ + "(") else own
+    # A module begins with the name of its pass.
+    text = inspect.cleandoc(text).removeprefix(f"{cls.NAME}: ")
+    return text[:1].upper() + text[1:]
+
+
+def options_of(cls: type[Pass]) -> list[OptionField]:
+    """The options of a pass that have a text form; hooks for reports have none."""
     from tesselle.support.options import option_fields
 
-    rows = table("pass", "options", "what it does")
+    # Every pass is a dataclass; the base class, which is none, is never registered.
+    shown = {f.name for f in dataclasses.fields(cast("type[DataclassInstance]", cls)) if f.compare}
+    return [f for f in option_fields(cls) if f.name in shown]
+
+
+def _list_passes() -> None:
+    from rich.markup import escape
+
+    from tesselle.cli.console import cut, stdout, table
+    from tesselle.ir.passes import PASSES
+
+    rows = table("pass", "what it does")
     for name, cls in sorted(PASSES.items()):
-        options = ", ".join(f"{f.name}={f.default}" for f in option_fields(cls))
-        first_line = next(iter((cls.__doc__ or "").strip().splitlines()), "")
-        rows.add_row(name, options, first_line)
+        options = ", ".join(f"{f.name}={f.default}" for f in options_of(cls))
+        summary = " ".join(documentation_of(cls).partition("\n\n")[0].split())
+        rows.add_row(cut(name), escape(summary) + (f" [dim]({options})[/dim]" if options else ""))
     stdout().print(rows)

@@ -1,7 +1,7 @@
 """Runs artifacts: neither the compiler nor LLVM is imported here.
 
-program = load("model.tsl", device="cpu")
-y = program["main"](x)
+    program = load("model.tsl", device="cpu")
+    y = program["main"](x)
 """
 
 from tesselle.runtime.futures import Future
