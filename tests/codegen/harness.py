@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.codegen_llvm.conftest import LoadedImage, Toolchain
 
 from tesselle.codegen.common.lowering import lower_executable
 from tesselle.codegen.common.strategy import TargetShape
@@ -34,7 +35,6 @@ from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import DType, TensorType
 from tesselle.ir.verify import verify
 from tesselle.support.dtypes import INDEX, from_numpy
-from tests.codegen_llvm.conftest import LoadedImage, Toolchain
 
 P, R = IteratorType.PARALLEL, IteratorType.REDUCTION
 Body = Callable[[Builder, Sequence[Value]], Sequence[Value]]
@@ -52,7 +52,9 @@ def target_shape(name: str) -> TargetShape:
 
 @dataclass
 class Dispatch:
-    """A dispatch under construction: `b` inserts into the function, `loads` are the input tensors, `push` the scalars."""
+    """A dispatch under construction: `b` inserts into the function, `loads` are the input tensors, `push` the
+    scalars.
+    """
 
     b: Builder
     loads: list[Value]
@@ -199,7 +201,9 @@ def run(
     target: str = "host",
     tied: Sequence[int] = (),
 ) -> list[np.ndarray]:
-    """Compile for the static shapes of `inputs` and run. `outputs`: (shape, NumPy dtype). Results: outputs, then tied inputs."""
+    """Compile for the static shapes of `inputs` and run. `outputs`: (shape, NumPy dtype). Results: outputs, then
+    tied inputs.
+    """
     in_types = [TensorType(a.shape, from_numpy(a.dtype)) for a in inputs]
     out_types = [TensorType(tuple(s), from_numpy(d)) for s, d in outputs]
     compiled = compile_dispatch(in_types, out_types, build, target, tied=tied)

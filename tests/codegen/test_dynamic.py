@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.codegen.harness import Compiled, Dispatch, check_guard, compile_dispatch, guarded
+from tests.codegen.test_generic import binary, emit, make, softmax
 
 from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.tensor import ConcatOp, ExtractSliceOp, InsertSliceOp, PadOp
 from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
 from tesselle.support.dtypes import F32, I8, I32, INDEX
-from tests.codegen.harness import Compiled, Dispatch, check_guard, compile_dispatch, guarded
-from tests.codegen.test_generic import binary, emit, make, softmax
 
-pytestmark = pytest.mark.parametrize("target", ("host", "generic"))
+pytestmark = pytest.mark.parametrize("target", ["host", "generic"])
 D = None
 
 
@@ -166,7 +166,12 @@ def test_pad(target: str) -> None:
 def test_concat(target: str) -> None:
     a, b, c = TensorType((3, D), F32), TensorType((3, 5), F32), TensorType((3, D), F32)
     kernel = compile_dispatch(
-        [a, b], [c], lambda d: [d.b.insert(ConcatOp(d.loads, 1)).result], target, [INDEX, INDEX], [(None, 0), (None, None), (None, 1)]
+        [a, b],
+        [c],
+        lambda d: [d.b.insert(ConcatOp(d.loads, 1)).result],
+        target,
+        [INDEX, INDEX],
+        [(None, 0), (None, None), (None, 1)],
     )
     for n in (0, 1, 3000):
         x, y = make([3, n], np.float32), make([3, 5], np.float32, 1)
@@ -178,5 +183,22 @@ def test_no_scalar_code_in_the_inner_loop(target: str) -> None:
     """The loop along a contiguous dimension loads vectors; scalars appear in tails at most."""
     del target
     t = TensorType((4096,), F32)
-    kernel = compile_dispatch([t, t], [t], lambda d: [d.elementwise(d.loads, d.empty((4096,), F32), binary(arith.AddFOp))])
+    kernel = compile_dispatch(
+        [t, t], [t], lambda d: [d.elementwise(d.loads, d.empty((4096,), F32), binary(arith.AddFOp))]
+    )
     assert not [op for op in kernel.executable.walk() if isinstance(op, memref.LoadOp)]
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (3, 5)])
+def test_wide_vectors_compile(shape: tuple[int, int], target: str) -> None:
+    """Code for AVX-512, which need not run here."""
+    del target
+    t = TensorType(shape, F32)
+    compile_dispatch([t], [t], lambda d: softmax(d, *shape), "x86-64-v4")
+    small, out = TensorType(shape, I8), TensorType((shape[1], shape[0]), I8)
+    compile_dispatch(
+        [small],
+        [out],
+        lambda d: d.generic(d.loads, [d.empty((shape[1], shape[0]), I8)], [(1, 0), (0, 1)], "pp", lambda c, a: [a[0]]),
+        "x86-64-v4",
+    )

@@ -1,4 +1,6 @@
-"""linalg.generic through the whole of code generation, against NumPy: shapes with odd tails × element types × targets."""
+"""linalg.generic through the whole of code generation, against NumPy: shapes with odd tails × element types ×
+targets.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.codegen.harness import Dispatch, run
 
 from tesselle.dialects.core import arith, math, tensor
 from tesselle.dialects.core import complex as cx
@@ -16,7 +19,6 @@ from tesselle.ir.affine import AffineMap, dim
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.support.dtypes import C64, F32, I1, I32, INDEX, from_numpy
-from tests.codegen.harness import Dispatch, run
 
 TARGETS = ("host", "generic")
 BF16 = ml_dtypes.bfloat16
@@ -50,13 +52,16 @@ def adder(dtype: Any) -> type[Op]:
 def test_add(n: int, target: str) -> None:
     x, y = make([n], np.float32), make([n], np.float32, 1)
     (r,) = run(
-        [x, y], [((n,), np.float32)], lambda d: [d.elementwise(d.loads, d.empty((n,), F32), binary(arith.AddFOp))], target
+        [x, y],
+        [((n,), np.float32)],
+        lambda d: [d.elementwise(d.loads, d.empty((n,), F32), binary(arith.AddFOp))],
+        target,
     )
     np.testing.assert_array_equal(r, x + y)
 
 
 @pytest.mark.parametrize("dtype", ELEMENTS)
-@pytest.mark.parametrize("shape", [(3, 5), (33, 77), (1, 130), (0, 4)])
+@pytest.mark.parametrize("shape", [(33, 77), (1, 130)])
 def test_broadcast_row(shape: tuple[int, int], dtype: Any, target: str) -> None:
     m, n = shape
     x, y = make(shape, dtype), make([n], dtype, 1)
@@ -132,7 +137,9 @@ def test_index(n: int, target: str) -> None:
         i, j = (emit(c, arith.IndexCastOp, emit(c, IndexOp, d), I32) for d in range(2))
         return [emit(c, arith.AddIOp, emit(c, arith.MulIOp, i, j), i)]
 
-    (r,) = run([], [((n, 13), np.int32)], lambda d: d.generic([], [d.empty((n, 13), I32)], [(0, 1)], "pp", body), target)
+    (r,) = run(
+        [], [((n, 13), np.int32)], lambda d: d.generic([], [d.empty((n, 13), I32)], [(0, 1)], "pp", body), target
+    )
     i, j = np.indices((n, 13))
     np.testing.assert_array_equal(r, i * j + i)
 
@@ -160,7 +167,7 @@ def test_scalars_and_constants(target: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", MOVED)
-@pytest.mark.parametrize("shape", [(8, 8), (5, 7), (70, 33), (128, 200), (1, 9)])
+@pytest.mark.parametrize("shape", [(5, 7), (70, 33), (128, 200)])
 def test_transpose(shape: tuple[int, int], dtype: Any, target: str) -> None:
     x = make(shape, dtype)
     m, n = shape
@@ -272,8 +279,11 @@ REDUCTIONS = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int32, BF16, np.float16, np.int8])
-@pytest.mark.parametrize(("shape", "axes"), REDUCTIONS)
+@pytest.mark.parametrize(
+    ("shape", "axes", "dtype"),
+    [(*case, np.float32) for case in REDUCTIONS]
+    + [(*case, t) for case in REDUCTIONS[:5] for t in (BF16, np.float16, np.int8)],
+)
 def test_sum(shape: tuple[int, ...], axes: tuple[int, ...], dtype: Any, target: str) -> None:
     x = make(shape, dtype)
     t = from_numpy(dtype)
@@ -339,7 +349,7 @@ def test_maximum_propagates_nan(target: str) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("shape", [(3, 5), (17, 100), (1, 1000), (64, 8)])
+@pytest.mark.parametrize("shape", [(3, 5), (17, 100), (64, 8)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_argmax(shape: tuple[int, int], axis: int, dtype: Any, target: str) -> None:
     x = np.round(make(shape, dtype))

@@ -61,10 +61,11 @@ class PassTest(pytest.Item):
                 if "--errors" not in words:
                     raise
                 shown.append(str(error))
-        with tempfile.TemporaryDirectory() as folder, pytest.raises(SystemExit) as ended:
+        with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / f"{self.path.stem}.out"
             out.write_text("\n".join(shown))
-            filecheck(["filecheck", str(self.path), "--input-file", str(out)])
+            with pytest.raises(SystemExit) as ended:
+                filecheck(["filecheck", str(self.path), "--input-file", str(out)])
         assert not ended.value.code, f"{self.path.name}: see the mismatch above"
 
     def reportinfo(self) -> tuple[Path, int, str]:

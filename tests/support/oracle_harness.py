@@ -17,8 +17,6 @@ from tesselle.passes.global_optimization import GLOBAL_OPTIMIZATION_PASSES
 from tesselle.passes.input import INPUT_PASSES
 from tesselle.reference import interpret
 
-jax.config.update("jax_enable_x64", True)
-
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")

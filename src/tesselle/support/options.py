@@ -90,7 +90,8 @@ def parse_options(options_class: type[T], texts: Mapping[str, str]) -> T:
 def cache_key(options: Any) -> str:
     """A hash over every option that can change the compiled code."""
     digest = hashlib.sha256()
-    for f in option_fields(type(options)):
+    declared = typing.cast("type[Any]", type(options))
+    for f in option_fields(declared):
         if f.cached:
             digest.update(f"{f.name}={getattr(options, f.name)!r};".encode())
     return digest.hexdigest()

@@ -1,16 +1,16 @@
 """From a dispatch function on tensors to a bound one: bindings become memrefs, the workgroup's ids arguments.
 
-    func.func @f(%x: !flow.dispatch.tensor<readonly:tensor<4xf32>>, %y: !flow.dispatch.tensor<writeonly:tensor<4xf32>>) {
-      %0 = flow.dispatch.tensor.load %x
-      %1 = linalg.generic … %0 …
-      flow.dispatch.tensor.store %1, %y
-    }
-    ->
-    func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %wx: index, %wy: index, %wz: index) {
-      %0 = bufferization.to_tensor %x
-      %1 = linalg.generic … %0 …
-      bufferization.materialize_in_destination %1, %y
-    }
+func.func @f(%x: !flow.dispatch.tensor<readonly:tensor<4xf32>>, %y: !flow.dispatch.tensor<writeonly:tensor<4xf32>>) {
+  %0 = flow.dispatch.tensor.load %x
+  %1 = linalg.generic … %0 …
+  flow.dispatch.tensor.store %1, %y
+}
+->
+func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %wx: index, %wy: index, %wz: index) {
+  %0 = bufferization.to_tensor %x
+  %1 = linalg.generic … %0 …
+  bufferization.materialize_in_destination %1, %y
+}
 """
 
 from __future__ import annotations

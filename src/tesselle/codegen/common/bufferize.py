@@ -1,8 +1,8 @@
 """Bufferize: tensors become memory.
 
-Results that are stored are computed in place. An intermediate tile goes, in this order, where it will be updated in place,
-into the output that an elementwise consumer computes from it (softmax's exponentials lie in the output row until they
-are scaled), or into the worker's local memory.
+Results that are stored are computed in place. An intermediate tile goes, in this order, where it will be updated in
+place, into the output that an elementwise consumer computes from it (softmax's exponentials lie in the output row
+until they are scaled), or into the worker's local memory.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Block:
             if isinstance(op, MaterializeInDestinationOp):
                 self._copy_if_elsewhere(op)
                 op.erase()
-            elif isinstance(op, GenericOp) and op.results:
+            elif isinstance(op, GenericOp | tensor.ExtractSliceOp) and op.results:
                 op.erase()
 
     # ------------------------------------------------------------------------------------------ where results go
@@ -112,8 +112,15 @@ class _Block:
         return isinstance(out.defining_op, GenericOp) and out not in self.buffers and self._last_user(out) is op
 
     def _last_user(self, value: Value) -> Op | None:
-        users = [u for u in value.users if u.parent is self.block]
+        users = [u for u in self._users(value) if u.parent is self.block]
         return max(users, key=lambda u: self.order[u], default=None)
+
+    def _users(self, value: Value) -> list[Op]:
+        """Who reads the value, also by way of slices."""
+        found: list[Op] = []
+        for u in value.users:
+            found.extend(self._users(u.result) if isinstance(u, tensor.ExtractSliceOp) else [u])
+        return found
 
     def _share(self, op: GenericOp) -> None:
         """Let one input of an elementwise operation lie where its result goes."""
@@ -173,7 +180,7 @@ class _Block:
         t = tensor_type(result)
         if t.is_static:
             return list(t.static_shape)
-        k = list(op.results).index(result)  # type: ignore[arg-type]  # it is one of its results
+        k = generics.result_index(result)
         return self._sizes(op.outputs[k])
 
     def _sizes(self, value: Value) -> list[ix.Size]:
@@ -196,7 +203,11 @@ class _Block:
         buffer = buffer_of(value)
         if buffer is not None:
             return buffer
-        assert isinstance(value.defining_op, tensor.EmptyOp), f"{value} has no buffer"
+        piece = value.defining_op
+        if isinstance(piece, tensor.ExtractSliceOp):
+            whole = self._operand(b, piece.operand)
+            return memory.subview(b, whole, piece.mixed_offsets, piece.mixed_sizes)
+        assert isinstance(piece, tensor.EmptyOp), f"{value} has no buffer"
         return self._shape_only(b, value)
 
     def _shape_only(self, b: Builder, value: Value) -> Value:
@@ -242,4 +253,3 @@ def _root(buffer: Value) -> Value:
         op = buffer.defining_op
     memref_type(buffer)
     return buffer
-

@@ -1,10 +1,11 @@
 """Fewer and longer loops: unit dimensions go, and dimensions that lie together in every operand become one.
 
-    linalg.generic over [1, 128, 384] on memref<1x128x384xf32>  ->  over [49152] on memref<49152xf32>
+linalg.generic over [1, 128, 384] on memref<1x128x384xf32>  ->  over [49152] on memref<49152xf32>
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from tesselle.codegen.common import generics, memory
@@ -39,11 +40,14 @@ def generics_of(kernel: KernelFunction) -> list[GenericOp]:
 
 
 class _Regrouper:
-    """Gives tensors other shapes: buffers become other views, empties other empties, results what their op now makes."""
+    """Gives tensors other shapes: buffers become other views, empties other empties, results what their op now
+    makes.
+    """
 
     def __init__(self, kernel: KernelFunction) -> None:
         self.kernel = kernel
         self.results: dict[Value, Value] = {}
+        self.result_groups: dict[Value, Groups] = {}
 
     def operand(self, b: Builder, value: Value, groups: Groups) -> Value:
         """`value` with its dimensions grouped."""
@@ -67,7 +71,9 @@ class _Regrouper:
         keep = [g[0] for g in groups]
         return memory.subview(b, buffer, [0] * t.rank, sizes, keep=keep)
 
-    def rebuild(self, op: GenericOp, operands: Sequence[Value], maps: Sequence[AffineMap], loops: Sequence[int]) -> None:
+    def rebuild(
+        self, op: GenericOp, operands: Sequence[Value], maps: Sequence[AffineMap], loops: Sequence[int]
+    ) -> None:
         """Replace `op` by one over `loops` of its loops; the body's counters of other loops are 0."""
         body = generics.clone_body(op)
         for inner in body.block:
@@ -92,13 +98,10 @@ class _Regrouper:
                     at.insert(MaterializeInDestinationOp(result, dest))
                     user.erase()
 
-    result_groups: dict[Value, Groups]
-
 
 def _drop_unit_dims(kernel: KernelFunction) -> None:
     """Loops of one step and dimensions of size one."""
     r = _Regrouper(kernel)
-    r.result_groups = {}
     for op in generics_of(kernel):
         b = Builder.before_op(op)
         sizes = [ix.known(s) for s in loop_sizes(kernel, b, op)]
@@ -137,7 +140,7 @@ def _merge_one_pair(kernel: KernelFunction) -> bool:
     for op in ops:
         for m in op.indexing_maps:
             dims = [e.position if isinstance(e, AffineDim) else None for e in m.results]
-            for a, c in zip(dims, dims[1:], strict=False):
+            for a, c in itertools.pairwise(dims):
                 if a is None or c is None:
                     continue
                 pairs = _spread(kernel, ops, op, (a, c))
@@ -161,7 +164,7 @@ def _spread(kernel: KernelFunction, ops: Sequence[GenericOp], op: GenericOp, pai
         for i, v in enumerate(here.operands):
             producer = v.defining_op
             if isinstance(producer, GenericOp):
-                k = list(producer.results).index(v)  # type: ignore[arg-type]  # it is one of its results
+                k = generics.result_index(v)
                 edges = [(producer, producer.output_maps[k], here.indexing_maps[i])]
                 for other, theirs, ours in edges:
                     if not _connect(pairs, todo, other, theirs, ours, pairs[here]):
@@ -235,13 +238,12 @@ def _is_whole(buffer: Value) -> bool:
 
 def _merge(kernel: KernelFunction, ops: Sequence[GenericOp], pairs: Pairs) -> None:
     r = _Regrouper(kernel)
-    r.result_groups = {}
     for op in ops:
         if op not in pairs:
             if any(v in r.results for v in op.operands):
                 op.set_operands([r.results.get(v, v) for v in op.operands])
             continue
-        a, c = pairs[op]
+        _, c = pairs[op]
         b = Builder.before_op(op)
         loops = [d for d in range(len(op.iterator_types)) if d != c]
         table: dict[int, AffineExpr] = {d: AffineDim(i) for i, d in enumerate(loops)}

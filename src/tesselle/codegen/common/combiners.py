@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from tesselle.codegen.common.vector_body import BodyVectorizer, Lane, as_vector
+from tesselle.codegen.common.vector_body import BodyVectorizer, Lane
 from tesselle.dialects.core import arith, vector
 from tesselle.dialects.core.math import FmaOp
 from tesselle.dialects.core.vector import CombiningKind, vector_type
@@ -55,7 +53,7 @@ def neutral_element(cls: type[Op], dtype: DType) -> int | float | bool | None:
         signed = (-top, top - 1)
     else:
         signed = (-1, 0)
-    value = {
+    values: dict[type[Op], int] = {
         arith.AddIOp: 0,
         arith.OrIOp: 0,
         arith.XOrIOp: 0,
@@ -65,7 +63,8 @@ def neutral_element(cls: type[Op], dtype: DType) -> int | float | bool | None:
         arith.MinUIOp: highest,
         arith.MaxSIOp: signed[0],
         arith.MinSIOp: signed[1],
-    }.get(cls)
+    }
+    value = values.get(cls)
     if value is None:
         return None
     if dtype.is_bool:
@@ -153,7 +152,9 @@ def match_combiners(block: Block, output_count: int) -> list[Combiner] | None:
 
 @dataclass(frozen=True)
 class Monoid:
-    """A body that combines elements with accumulators of the same types (argmax): elements[k] goes with accumulator k."""
+    """A body that combines elements with accumulators of the same types (argmax): elements[k] goes with accumulator
+    k.
+    """
 
     block: Block
     accs: tuple[Value, ...]
@@ -219,16 +220,5 @@ def _counterpart(y: Value, acc: Value, accs: Sequence[Value], dependent: set[Op]
     return None
 
 
-def lane_vectors(b: Builder, lanes: Sequence[Lane], count: int) -> list[Value]:
-    return [as_vector(b, v, count) for v in lanes]
-
-
 def extract_lane(b: Builder, x: Value, lane: int) -> Value:
     return b.insert(vector.ExtractOp(x, (lane,))).result
-
-
-def rotate(b: Builder, x: Value, by: int) -> Value:
-    """Lane j = x[(j + by) mod lanes]."""
-    count = vector_type(x).static_shape[0]
-    lanes = tuple(int(i) for i in np.roll(np.arange(count), -by))
-    return b.insert(vector.ShuffleOp(x, x, lanes)).result

@@ -1,7 +1,7 @@
 """Tile sizes: how much one workgroup does, and how much of that at a time stays in the L1 cache.
 
-A workgroup should take several microseconds, so that handing it out costs little, and there should be enough of them for
-every core. Costs are estimated from element counts; nothing is measured.
+A workgroup should take several microseconds, so that handing it out costs little, and there should be enough of them
+for every core. Costs are estimated from element counts; nothing is measured.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ WORKGROUP_NS = 10_000
 MAX_WORKGROUPS = 4096
 ASSUMED_SIZE = 512
 """What a dynamic dimension is taken for where costs are estimated."""
+MAX_DYNAMIC_TILE = 1 << 15
 CONTIGUOUS_TILE = 512
 TRANSPOSED_TILE = 64
 
@@ -92,6 +93,9 @@ def configure(classes: LoopClasses, target: TargetShape) -> Config:
         wish = (TRANSPOSED_TILE if transposed else CONTIGUOUS_TILE) if c in contiguous else 1
         least[c] = max(1, min(wish, _size(classes, c)))
     total = estimate_ns(classes)
+    if any(ix.known(classes.size[c]) is None for c in tiled):
+        workgroup = _dynamic(classes, least, total)
+        return Config(workgroup, _inner(classes, target, workgroup, contiguous, transposed))
     parts = max(1, min(MAX_WORKGROUPS, int(total / WORKGROUP_NS)))
     workgroup: dict[int, int] = {}
     for c in tiled:
@@ -103,6 +107,23 @@ def configure(classes: LoopClasses, target: TargetShape) -> Config:
         workgroup[c] = tile if known is None or tile < known else max(1, known)
         parts = max(1, -(-parts // -(-size // tile)))
     return Config(workgroup, _inner(classes, target, workgroup, contiguous, transposed))
+
+
+def _dynamic(classes: LoopClasses, least: Mapping[int, int], total: float) -> dict[int, int]:
+    """Tiles where sizes are unknown: from the innermost class on, until a workgroup has enough to do."""
+    tiled = classes.tileable
+    points = 1
+    for c in tiled:
+        points *= _size(classes, c)
+    one = max(1e-3, total / max(1, points))
+    workgroup: dict[int, int] = {}
+    for c in reversed(tiled):
+        known = ix.known(classes.size[c])
+        wish = max(least[c], min(MAX_DYNAMIC_TILE, int(WORKGROUP_NS / one)))
+        tile = -(-wish // least[c]) * least[c]
+        workgroup[c] = tile if known is None or tile < known else max(1, known)
+        one *= min(workgroup[c], _size(classes, c))
+    return {c: workgroup[c] for c in tiled}
 
 
 def _inner(

@@ -47,7 +47,10 @@ def is_inlinable(op: GenericOp) -> bool:
 def is_cheap(op: GenericOp) -> bool:
     """Whether computing an element again costs about as much as loading it."""
     ops = [o for o in op.body.block if not isinstance(o, arith.ConstantOp | YieldOp)]
-    heavy = any(o.dialect == "math" or isinstance(o, arith.DivFOp | arith.RemFOp | tensor.ExtractOp | memref.LoadOp) for o in ops)
+    heavy = any(
+        o.dialect == "math" or isinstance(o, arith.DivFOp | arith.RemFOp | tensor.ExtractOp | memref.LoadOp)
+        for o in ops
+    )
     return not heavy and len(ops) <= CHEAP_OPS
 
 

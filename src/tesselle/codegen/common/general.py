@@ -53,6 +53,7 @@ class GeneralPlan:
         inline_oversized(self.kernel, oversized(self.kernel))
         # Now, for what the analysis finds are values of this function, which must stay.
         eliminate_common_subexpressions(self.kernel.function)
+        eliminate_dead_code(self.kernel.function)
         classes, config = self._analyse()
         self.tiles = Tiles(classes, config)
         self.grid = g = Grid(self.kernel)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 
 from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.math import FmaOp
-from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import ContractOp, GenericOp, IteratorType, YieldOp, loop_ranges
 from tesselle.ir.affine import AffineDim, AffineExpr, AffineMap
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Block, Region, Value
+from tesselle.ir.core import Block, OpResult, Region, Value
 from tesselle.ir.types import DType, MemRefType, ShapedType, TensorType
 from tesselle.support.dtypes import I1
 
@@ -110,9 +109,7 @@ def multiply_add(c: Builder, x: Value, y: Value, acc: Value) -> Value:
 def _complex_multiply_add(c: Builder, x: Value, y: Value, acc: Value) -> Value:
     from tesselle.dialects.core import complex as cx
 
-    (xr, xi), (yr, yi), (ar, ai) = (
-        (c.insert(cx.ReOp(v)).result, c.insert(cx.ImOp(v)).result) for v in (x, y, acc)
-    )
+    (xr, xi), (yr, yi), (ar, ai) = ((c.insert(cx.ReOp(v)).result, c.insert(cx.ImOp(v)).result) for v in (x, y, acc))
     real = c.insert(FmaOp(xr, yr, ar)).result
     real = c.insert(FmaOp(c.insert(arith.NegFOp(xi)).result, yi, real)).result
     imaginary = c.insert(FmaOp(xr, yi, ai)).result
@@ -156,7 +153,9 @@ def substitute_dims(map: AffineMap, table: dict[int, AffineExpr], dim_count: int
 
 
 def bounds_hold(op: GenericOp, inputs: Sequence[Value], maps: Sequence[AffineMap]) -> bool:
-    """Whether every loop of `op` keeps its bound with other inputs (`maps`: of these and the outputs, see `loop_ranges`)."""
+    """Whether every loop of `op` keeps its bound with other inputs (`maps`: of these and the outputs, see
+    `loop_ranges`).
+    """
     new = _bound_places([*inputs, *op.outputs], maps, len(inputs))
     for d, (operand, axis) in enumerate(loop_ranges(op)):
         old = (op.operands[operand], axis)
@@ -185,7 +184,8 @@ def _dim(value: Value, axis: int) -> int | None:
 def replace_input(op: GenericOp, index: int, value: Value, map: AffineMap, bound: Callable[[], Value]) -> None:
     """Let `op` read `value` through `map` as input `index`.
 
-    Where the old input gave the bound of a loop, `bound()`, a tensor of its shape that is not read, becomes the first input.
+    Where the old input gave the bound of a loop, `bound()`, a tensor of its shape that is not read, becomes the
+    first input.
     """
     old = op.indexing_maps[index]
     maps = list(op.indexing_maps)
@@ -206,7 +206,7 @@ def replace_input(op: GenericOp, index: int, value: Value, map: AffineMap, bound
         a.index = i
 
 
-def is_binding(value: Value) -> bool:
-    """Whether the memref is an argument of the kernel."""
-    memref_type(value)
-    return value.defining_op is None
+def result_index(value: Value) -> int:
+    """Which result of its operation the value is."""
+    assert isinstance(value, OpResult)
+    return value.index

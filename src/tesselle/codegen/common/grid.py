@@ -26,7 +26,9 @@ class Grid:
         self._own: dict[Value, Value] = dict(zip(pushed, self.block.args, strict=True))
 
     def size(self, value: ix.Size) -> ix.Size:
-        """`value` of the kernel as a value of the grid. Errors: CompilerError when it depends on more than push constants."""
+        """`value` of the kernel as a value of the grid. Errors: CompilerError when it depends on more than push
+        constants.
+        """
         if isinstance(value, int):
             return value
         if value not in self._own:

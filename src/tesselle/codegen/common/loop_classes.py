@@ -1,15 +1,16 @@
 """Which loops of a dispatch's operations are the same loop: the classes that tiling works on.
 
-Loops of a producer and a consumer are the same where the consumer reads the produced tensor by a bare counter. A class may
-be tiled over workgroups when every reduction and every stored operation has exactly one loop in it, a parallel one, and
-no operand is read across tiles.
+Loops of a producer and a consumer are the same where the consumer reads the produced tensor by a bare counter. A
+class may be tiled over workgroups when every reduction and every stored operation has exactly one loop in it, a
+parallel one, and no operand is read across tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tesselle.codegen.common import generics
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.fusion import stored_values
 from tesselle.codegen.common.sizes import loop_sizes
@@ -81,6 +82,7 @@ def analyse(kernel: KernelFunction, b: Builder) -> LoopClasses:
     if must:
         root = must[-1]
         order = [of[root, d] for d in root.parallel_dims]
+        must.extend(op for op in ops if op not in must and _is_large_and_whole(op, of, bad_classes, size))
         tileable = [c for c in order if c not in bad_classes and all(_has(of, op, c) for op in must)]
     return LoopClasses(ops, of, size, tileable)
 
@@ -89,18 +91,32 @@ def _has(of: dict[Loop, int], op: GenericOp, cls: int) -> bool:
     return any(of[op, d] == cls and t is IteratorType.PARALLEL for d, t in enumerate(op.iterator_types))
 
 
+SMALL_POINTS = 4096
+"""What every tile may compute again."""
+
+
+def _is_large_and_whole(op: GenericOp, of: dict[Loop, int], bad: set[int], size: dict[int, ix.Size]) -> bool:
+    """Whether an operation has much to do along loops that are not tiled, so that no tile should do it again."""
+    points = 1
+    for d in range(len(op.iterator_types)):
+        if of[op, d] in bad:
+            k = ix.known(size[of[op, d]])
+            points *= SMALL_POINTS + 1 if k is None else k
+    return points > SMALL_POINTS
+
+
 def _connect(
     op: GenericOp,
     value: Value,
     results: Sequence[AffineExpr],
     parent: dict[Loop, Loop],
     bad: set[Loop],
-    find,  # noqa: ANN001  # a local function
+    find: Callable[[Loop], Loop],
 ) -> None:
     producer = value.defining_op
     if not isinstance(producer, GenericOp):
         return
-    k = list(producer.results).index(value)  # type: ignore[arg-type]  # it is one of its results
+    k = generics.result_index(value)
     positions = producer.output_maps[k].projected_dims()
     assert positions is not None
     for p, e in zip(positions, results, strict=True):

@@ -14,9 +14,7 @@ Body = Callable[[Builder, Value, list[Value]], Sequence[Value]]
 """(builder inside of the loop, counter, iteration values) -> next iteration values."""
 
 
-def for_loop(
-    b: Builder, lower: ix.Size, upper: ix.Size, step: int, inits: Sequence[Value], body: Body
-) -> list[Value]:
+def for_loop(b: Builder, lower: ix.Size, upper: ix.Size, step: int, inits: Sequence[Value], body: Body) -> list[Value]:
     """for (i = lower; i < upper; i += step) values = body(i, values); returns the last values."""
     lo, hi = ix.known(lower), ix.known(upper)
     if lo is not None and hi is not None:
@@ -25,8 +23,8 @@ def for_loop(
         if hi - lo <= step:
             return list(body(b, ix.as_value(b, lower), list(inits)))
     block = Block([INDEX, *(v.type for v in inits)])
-    bounds = [ix.as_value(b, v) for v in (lower, upper, step)]
-    loop = b.insert(scf.ForOp(*bounds, inits, Region([block])))
+    first, last, by = (ix.as_value(b, v) for v in (lower, upper, step))
+    loop = b.insert(scf.ForOp(first, last, by, inits, Region([block])))
     inner = Builder.at_end(block, b.location)
     results = body(inner, block.args[0], list(block.args[1:]))
     inner.insert(scf.YieldOp(results))
@@ -40,7 +38,9 @@ def nest(
     inits: Sequence[Value],
     body: Callable[[Builder, dict[int, ix.Size], list[Value]], Sequence[Value]],
 ) -> list[Value]:
-    """Nested loops of step 1 over (dimension, lower, upper), outermost first; `counters` maps dimensions to counters."""
+    """Nested loops of step 1 over (dimension, lower, upper), outermost first; `counters` maps dimensions to
+    counters.
+    """
     if not ranges:
         return list(body(b, counters, list(inits)))
     (dim, lower, upper), *rest = ranges

@@ -1,8 +1,8 @@
 """tensor.pad and tensor.concat: rows of the result put together from segments, without a test per element.
 
-The result is seen as rows: dimensions up to the one that is padded last, or concatenated, are the row's number, the rest lies
-in it. A row is a sequence of segments, each a copy of part of a source row or the padding value. Workgroups take ranges
-of rows and columns; what a segment shares with the range is one vector copy.
+The result is seen as rows: dimensions up to the one that is padded last, or concatenated, are the row's number, the
+rest lies in it. A row is a sequence of segments, each a copy of part of a source row or the padding value.
+Workgroups take ranges of rows and columns; what a segment shares with the range is one vector copy.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ other generics), and a `materialize_in_destination` of a generic's result for ea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,9 @@ def prepare(kernel: KernelFunction) -> None:
         if any(isinstance(r.type, TensorType) for r in op.results) and not isinstance(op, allowed):
             raise Unsupported(f"{op.name} cannot be compiled in this dispatch", op.location, f"codegen.{op.name}")
         if isinstance(op, tensor.ExtractOp):
-            raise Unsupported("an element of a tensor computed in the same dispatch", op.location, "codegen.tensor.extract")
+            raise Unsupported(
+                "an element of a tensor computed in the same dispatch", op.location, "codegen.tensor.extract"
+            )
 
 
 def normalise(kernel: KernelFunction) -> None:
@@ -94,9 +97,8 @@ def _constant(kernel: KernelFunction, b: Builder, op: arith.ConstantOp) -> None:
     if isinstance(value, DenseElements) and not value.is_splat:
         _constant_table(b, op, value)
         return
-    splat = value.splat_value if isinstance(value, DenseElements) else value
-    number = splat.item() if hasattr(splat, "item") else splat
-    if t.dtype.is_float and not isinstance(number, float):
+    number: Any = value.splat_value.item() if isinstance(value, DenseElements) else value
+    if t.dtype.is_float:
         number = float(number)
     scalar = b.insert(arith.ConstantOp(number, t.dtype)).result
     for user, index in list(op.result.uses):
@@ -221,7 +223,9 @@ def _extract(b: Builder, op: tensor.ExtractOp) -> bool:
 
 
 def _element(b: Builder, value: Value, indices: Sequence[Value]) -> Value | None:
-    """One element of a tensor: loaded, or computed where an elementwise operation of this dispatch defines the tensor."""
+    """One element of a tensor: loaded, or computed where an elementwise operation of this dispatch defines the
+    tensor.
+    """
     buffer = buffer_of(value)
     if buffer is not None:
         return b.insert(memref.LoadOp(buffer, indices)).result

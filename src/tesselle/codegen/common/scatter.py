@@ -1,7 +1,7 @@
 """linalg.scatter: serial over the updates, vectorised over their windows, in place.
 
-Updates may meet in one place, so that their order is kept: a workgroup goes through all of them. Workgroups share the work by
-taking different parts of every window, which never meet.
+Updates may meet in one place, so that their order is kept: a workgroup goes through all of them. Workgroups share
+the work by taking different parts of every window, which never meet.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ class ScatterPlan:
         # Every workgroup would write all of it: only one may run.
         self.columns = 1
 
-    def _loops(self, b: Builder, op: ScatterOp, outs: Sequence[Value], indices: Value, updates: Sequence[Value]) -> None:
+    def _loops(
+        self, b: Builder, op: ScatterOp, outs: Sequence[Value], indices: Value, updates: Sequence[Value]
+    ) -> None:
         index_sizes = buffer_sizes(self.kernel, b, indices)
         update_sizes = buffer_sizes(self.kernel, b, updates[0])
         out_sizes = buffer_sizes(self.kernel, b, outs[0])
@@ -115,9 +117,7 @@ class ScatterPlan:
                 # start <= size - extent, unsigned, with a window that fits at all.
                 room = ix.add(c, ix.sub(c, size, extent), 1)
                 positive = ix.as_value(c, ix.maximum(c, room, 0))
-                test = c.insert(
-                    arith.CmpIOp(arith.CmpIPredicate.ULT, ix.as_value(c, start[d]), positive)
-                ).result
+                test = c.insert(arith.CmpIOp(arith.CmpIPredicate.ULT, ix.as_value(c, start[d]), positive)).result
                 fits = test if fits is None else c.insert(arith.AndIOp(fits, test)).result
 
             def write(e: Builder) -> None:
@@ -156,9 +156,7 @@ def _index(b: Builder, indices: Value, at: Sequence[Value]) -> Value:
     return b.insert(cast(loaded, INDEX)).result
 
 
-def _window(
-    b: Builder, buffer: Value, offsets: Sequence[ix.Size], sizes: Sequence[ix.Size], batch: int
-) -> Value:
+def _window(b: Builder, buffer: Value, offsets: Sequence[ix.Size], sizes: Sequence[ix.Size], batch: int) -> Value:
     rank = memref_type(buffer).rank
     return memory.subview(b, buffer, offsets, [*[1] * batch, *sizes], keep=range(batch, rank))
 

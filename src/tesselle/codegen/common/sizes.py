@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tesselle.codegen.common import generics
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.memory import sizes_of
 from tesselle.codegen.common.strategy import KernelFunction
@@ -71,9 +72,9 @@ def _dynamic_sizes(kernel: KernelFunction, b: Builder, value: Value) -> list[ix.
     if isinstance(op, ContractOp | ConvOp):
         return tensor_sizes(kernel, b, op.output)
     if isinstance(op, GenericOp | ScatterOp):
-        return tensor_sizes(kernel, b, op.outputs[op.results.index(value)])  # type: ignore[arg-type]  # it is a result
+        return tensor_sizes(kernel, b, op.outputs[generics.result_index(value)])
     if isinstance(op, SortOp):
-        return tensor_sizes(kernel, b, op.inputs[op.results.index(value)])  # type: ignore[arg-type]  # it is a result
+        return tensor_sizes(kernel, b, op.inputs[generics.result_index(value)])
     name = op.name if op is not None else "a block argument"
     raise Unsupported(f"the dynamic sizes of {t} from {name} are not known in the kernel", kernel.function.location)
 

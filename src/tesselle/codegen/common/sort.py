@@ -1,8 +1,8 @@
 """linalg.sort: a stable merge sort of each line along the axis.
 
-A line is copied to local memory, runs of a few elements are sorted by insertion, and runs are merged, from one buffer to
-the other and back, until one is left. The merge's inner loop has no unpredictable branch: a comparison selects the element
-and advances one of two positions.
+A line is copied to local memory, runs of a few elements are sorted by insertion, and runs are merged, from one
+buffer to the other and back, until one is left. The merge's inner loop has no unpredictable branch: a comparison
+selects the element and advances one of two positions.
 """
 
 from __future__ import annotations
@@ -189,7 +189,9 @@ class _Sorter:
 
         for_loop(b, 0, self.count, RUN, (), run)
 
-    def _merge_all(self, b: Builder, source: Sequence[Value], dest: Sequence[Value], width: Value, double: Value) -> None:
+    def _merge_all(
+        self, b: Builder, source: Sequence[Value], dest: Sequence[Value], width: Value, double: Value
+    ) -> None:
         """Merge neighbouring runs of `width` elements from `source` to `dest`."""
 
         def pair(c: Builder, start: Value) -> None:
@@ -227,9 +229,7 @@ class _Sorter:
         self.store(d, chosen, dest, at)
         step = d.insert(arith.IndexCastUIOp(take_right, INDEX)).result
         stay = d.insert(arith.SubIOp(one, step)).result
-        d.insert(
-            scf.YieldOp([d.insert(arith.AddIOp(i, stay)).result, d.insert(arith.AddIOp(j, step)).result])
-        )
+        d.insert(scf.YieldOp([d.insert(arith.AddIOp(i, stay)).result, d.insert(arith.AddIOp(j, step)).result]))
         i, j = loop.results
         # One of the two has a rest.
         at = ix.as_value(b, ix.sub(b, ix.add(b, i, j), middle))

@@ -1,7 +1,8 @@
 """How a dispatch is compiled: an ordered list of strategies, of which the first that matches makes a plan.
 
 A dispatch function reaches a strategy *bound*: its arguments are memrefs (the bindings, in order), then push constants,
-then three workgroup ids of type index; `bufferization.to_tensor` reads a binding, `materialize_in_destination` writes one.
+then three workgroup ids of type index; `bufferization.to_tensor` reads a binding, `materialize_in_destination`
+writes one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from tesselle.support.dtypes import INDEX, DType
 class TargetShape:
     """What code generation needs to know of a processor: registers and caches.
 
-    `vector_bits`: width of a vector register; `register_count`: how many; `l1_bytes`, `l2_bytes`: data caches of one core.
+    `vector_bits`: width of a vector register; `register_count`: how many; `l1_bytes`, `l2_bytes`: data caches of one
+    core.
     """
 
     vector_bits: int = 256

@@ -6,7 +6,8 @@
                                                                       %2 = linalg.generic %xi, %1
                                                                       materialize %2, subview %out[%i, 0] [8, 128] }
 
-`tile` moves the stored operations and leaves `tensor.extract_slice` of what they read from others; `fuse` moves the others.
+`tile` moves the stored operations and leaves `tensor.extract_slice` of what they read from others; `fuse` moves the
+others.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ Window = tuple[ix.Size, ix.Size]
 
 @dataclass
 class Tiles:
-    """Where the tiles are: for each tiled class, offset and size inside of the loops; filled by `tile`, used by `fuse`."""
+    """Where the tiles are: for each tiled class, offset and size inside of the loops; filled by `tile`, used by
+    `fuse`.
+    """
 
     classes: LoopClasses
     config: Config
@@ -129,7 +132,7 @@ def workgroup_count(classes: LoopClasses, config: Config, b: Builder, sizes: Map
 def _tile_store(tiles: Tiles, b: Builder, store: MaterializeInDestinationOp) -> None:
     op = store.source.defining_op
     assert isinstance(op, GenericOp)
-    k = list(op.results).index(store.source)  # type: ignore[arg-type]  # it is one of its results
+    k = generics.result_index(store.source)
     tiled = tiled_clone(tiles, b, op)
     windows = _operand_windows(tiles, b, op, op.output_maps[k], _full_sizes(b, store.dest))
     offsets, sizes = [w[0] for w in windows], [w[1] for w in windows]
@@ -240,7 +243,7 @@ def _tensor_sizes(tiles: Tiles, v: Value) -> list[ix.Size]:
     if isinstance(op, tensor.EmptyOp):
         return tensor.mixed(t.shape, op.dynamic_dims)
     assert isinstance(op, GenericOp)
-    k = list(op.results).index(v)  # type: ignore[arg-type]  # it is one of its results
+    k = generics.result_index(v)
     sizes: list[ix.Size] = []
     for s, e in zip(t.shape, op.output_maps[k].results, strict=True):
         assert isinstance(e, AffineDim)
@@ -253,11 +256,28 @@ def fuse(kernel: KernelFunction, tiles: Tiles) -> None:
     b = tiles.builder
     assert b is not None
     for source in reversed(tiles.classes.ops):
-        pieces = [
-            op for op in b.block if isinstance(op, tensor.ExtractSliceOp) and op.operand.defining_op is source
-        ]
+        pieces = [op for op in b.block if isinstance(op, tensor.ExtractSliceOp) and op.operand.defining_op is source]
         for piece in pieces:
-            k = list(source.results).index(piece.operand)  # type: ignore[arg-type]  # it is one of its results
+            k = generics.result_index(piece.operand)
             tiled = tiled_clone(tiles, Builder.before_op(piece), source)
-            piece.replace_with(tiled.results[k])
+            piece.replace_with(_part(tiles, piece, source, k, tiled.results[k]))
     eliminate_dead_code(kernel.function)
+
+
+def _part(tiles: Tiles, piece: tensor.ExtractSliceOp, source: GenericOp, k: int, tile: Value) -> Value:
+    """What `piece` reads of the source's tile: all of it, or a slice where the source goes through all of a loop."""
+    loops = source.output_maps[k].projected_dims()
+    assert loops is not None
+    offsets: list[ix.Size] = []
+    sizes: list[ix.Size] = []
+    whole = True
+    for loop, offset, size in zip(loops, piece.mixed_offsets, piece.mixed_sizes, strict=True):
+        tiled = tiles.classes.of[source, loop] in tiles.windows
+        offsets.append(0 if tiled else offset)
+        sizes.append(size)
+        full = _loop_size(tiles, source, loop)
+        same = size is full or ix.known(size) == ix.known(full) is not None
+        whole = whole and (tiled or (ix.known(offset) == 0 and same))
+    if whole:
+        return tile
+    return Builder.before_op(piece).insert(tensor.ExtractSliceOp.of(tile, offsets, sizes)).result

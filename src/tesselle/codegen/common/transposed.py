@@ -1,7 +1,8 @@
 """Elementwise loops that read an operand across its rows: square blocks are transposed in registers.
 
-The output is contiguous along v, such an operand along another parallel loop u. A block of L x L elements is loaded as L
-vectors along u and turned into L vectors along v by log2(L) rounds of interleaving; the body then runs on rows of the block.
+The output is contiguous along v, such an operand along another parallel loop u. A block of L x L elements is loaded
+as L vectors along u and turned into L vectors along v by log2(L) rounds of interleaving; the body then runs on rows
+of the block.
 """
 
 from __future__ import annotations

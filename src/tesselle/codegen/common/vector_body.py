@@ -85,8 +85,8 @@ def can_vectorize(block: Block) -> bool:
 class BodyVectorizer:
     """Evaluates operations of a body on `lanes` lanes, or on scalars when that is None.
 
-    `b`: where vector operations go; `uniform`: where scalar ones go (it must dominate `b`). `index_of`: the lane value of
-    a loop counter. `mask`: set lanes are the only ones whose memory may be touched.
+    `b`: where vector operations go; `uniform`: where scalar ones go (it must dominate `b`). `index_of`: the lane
+    value of a loop counter. `mask`: set lanes are the only ones whose memory may be touched.
     """
 
     b: Builder
@@ -96,7 +96,9 @@ class BodyVectorizer:
     mask: Value | None = None
 
     def block(self, block: Block, args: Sequence[Lane], known: dict[Value, Lane] | None = None) -> list[Lane]:
-        """The values that the block yields for `args`. `known`: values that are evaluated already; it learns the others."""
+        """The values that the block yields for `args`. `known`: values that are evaluated already; it learns the
+        others.
+        """
         values: dict[Value, Lane] = {} if known is None else known
         values.update(zip(block.args, args, strict=True))
         for op in block:
@@ -123,8 +125,8 @@ class BodyVectorizer:
         if linear is not None:
             return linear
         if isinstance(op, arith.SelectOp) and is_uniform(operands[0]):
-            whole = [operands[0], *(as_vector(self.b, v, self.lanes) for v in operands[1:])]
-            return self.b.insert(arith.SelectOp(*whole)).result
+            yes, no = (as_vector(self.b, v, self.lanes) for v in operands[1:])
+            return self.b.insert(arith.SelectOp(as_scalar(operands[0]), yes, no)).result
         vectors = [as_vector(self.b, v, self.lanes) for v in operands]
         types = [VectorType((self.lanes,), t) for t in op.result_types if isinstance(t, DType)]
         return self.b.insert(type(op).build(vectors, types, op.attributes)).result
@@ -229,7 +231,8 @@ def vectorize_body(
     """The values that a linalg.generic body yields, as vectors of `lanes` elements.
 
     `args`: for each block argument a vector, or a scalar that is the same on all lanes. `index_value_of_dim`: a loop
-    counter, as a scalar, a vector of index, or Linear. `mask`: the lanes whose memory the body may touch (all when None).
+    counter, as a scalar, a vector of index, or Linear. `mask`: the lanes whose memory the body may touch (all when
+    None).
     """
     vectorizer = BodyVectorizer(b, b, index_value_of_dim, lanes, mask)
     return [as_vector(b, v, lanes) for v in vectorizer.block(block, args)]

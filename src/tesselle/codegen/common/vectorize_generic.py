@@ -3,12 +3,13 @@
 Four schemes, chosen by where the vector dimension `v` lies:
 
 - parallel: no reduction; the innermost loop runs along v, the contiguous dimension of the output.
-- along: v is a reduction dimension; vector accumulators (several, to hide latency), combined at the end in a fixed order.
+- along: v is a reduction dimension; vector accumulators (several, to hide latency), combined at the end in a fixed
+order.
 - columns: v is parallel and the reduction is long; rows are streamed, the outputs in cache are the accumulators.
 - window: v is parallel and the reduction is short; accumulators stay in registers.
 
-Tails are masked where the target has masks for all element types of the nest, else they are scalar loops of less than one
-vector's length.
+Tails are masked where the target has masks for all element types of the nest, else they are scalar loops of less
+than one vector's length.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.accesses import Access, Along, Counters
 from tesselle.codegen.common.combiners import Combiner, Monoid, extract_lane, match_combiners, match_monoid
+from tesselle.codegen.common.generics import PARALLEL
 from tesselle.codegen.common.loops import for_loop, if_positive, nest
 from tesselle.codegen.common.memory import sizes_of
 from tesselle.codegen.common.strategy import TargetShape
@@ -31,10 +33,11 @@ from tesselle.codegen.common.vector_body import (
     as_vector,
     can_vectorize,
 )
+from tesselle.codegen.common.vector_choice import choose_dim, lane_count, tail_pieces
 from tesselle.dialects.core import arith, memref, vector
 from tesselle.dialects.linalg.ops import GenericOp, IndexOp, IteratorType, loop_ranges
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import ELEMENTWISE, Op, Value
+from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.types import DType, MemRefType, VectorType
 from tesselle.support.dtypes import I1
 
@@ -43,6 +46,10 @@ LONG_REDUCTION = 64
 COLUMN_STRIP_BYTES = 8 * 1024
 """How much of each output stays in the L1 cache while rows are streamed over it."""
 ROWS_AT_ONCE = 4
+
+
+Step = Callable[[Builder, ix.Size, list[Value], int, int | None, Value | None], Sequence[Value]]
+"""(builder, counter, iteration values, vectors, lanes, mask) -> next iteration values; see `LoopNest.sweep`."""
 
 
 @dataclass
@@ -61,7 +68,7 @@ class LoopNest:
     # ------------------------------------------------------------------------------------------ what the body needs
 
     @property
-    def block(self):  # noqa: ANN201  # the type is the property's of Region
+    def block(self) -> Block:
         return self.op.body.block
 
     @property
@@ -81,13 +88,6 @@ class LoopNest:
 
     def ranges(self, dims: Sequence[int]) -> list[tuple[int, ix.Size, ix.Size]]:
         return [(d, 0, self.sizes[d]) for d in dims]
-
-    def counter_lane(self, counters: Counters, b: Builder) -> Callable[[int], Lane]:
-        def index_of(d: int) -> Lane:
-            value = ix.as_value(b, counters[d])
-            return Linear(value) if d == self.dim and self.lanes is not None else value
-
-        return index_of
 
     # ------------------------------------------------------------------------------------------ evaluation
 
@@ -114,7 +114,12 @@ class LoopNest:
         return self.op.body.is_ancestor_of(value.parent_region)
 
     def vectorizer(
-        self, b: Builder, counters: Counters, lanes: int | None, mask: Value | None = None, uniform: Builder | None = None
+        self,
+        b: Builder,
+        counters: Counters,
+        lanes: int | None,
+        mask: Value | None = None,
+        uniform: Builder | None = None,
     ) -> BodyVectorizer:
         def index_of(d: int) -> Lane:
             value = ix.as_value(b, counters[d])
@@ -134,14 +139,16 @@ class LoopNest:
                 lanes.append(access.load(v, self.dim, counters) if arg.uses else arg)
         return lanes
 
-    def body(self, v: BodyVectorizer, args: Sequence[Lane], accs: Sequence[Lane], known: dict[Value, Lane]) -> list[Lane]:
+    def body(
+        self, v: BodyVectorizer, args: Sequence[Lane], accs: Sequence[Lane], known: dict[Value, Lane]
+    ) -> list[Lane]:
         return v.block(self.block, [*args, *accs], dict(known))
 
     # ------------------------------------------------------------------------------------------ along v
 
     def unroll(self, limit: int = 4) -> int:
         """Vectors per iteration: more for short bodies, and never more than v has."""
-        count = sum(1 for op in self.block)
+        count = sum(1 for _ in self.block)
         heavy = any(op.dialect == "math" for op in self.block)
         wish = 1 if heavy or count > 24 else 2 if count > 10 else limit
         size = ix.known(self.extent)
@@ -156,11 +163,13 @@ class LoopNest:
         upper: ix.Size,
         unroll: int,
         inits: Sequence[Value],
-        step: Callable[[Builder, ix.Size, list[Value], int, int | None, Value | None], Sequence[Value]],
+        step: Step,
+        narrow: bool = True,
     ) -> list[Value]:
         """Run along v: `step(b, counter, values, vectors, lanes, mask)` for whole groups, single vectors, and the tail.
 
-        In a scalar tail `lanes` is None; in a masked one `mask` is set.
+        The tail is masked (`mask` is set), or cut into vectors of fewer lanes where `step` takes them (`narrow`), or
+        scalar (`lanes` is None).
         """
         lanes = self.lanes
         if lanes is None:
@@ -172,14 +181,19 @@ class LoopNest:
             width = vectors * lanes
             whole = ix.mul(b, ix.floordiv(b, size, width), width)
             end = ix.add(b, lower, whole)
-            values = for_loop(
-                b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None)
-            )
+            values = for_loop(b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None))
             start = end
-        rest = ix.sub(b, upper, start)
-        if ix.known(rest) == 0:
+        rest = ix.known(ix.sub(b, upper, start))
+        if rest == 0:
             return values
-        if not self.masked_tail:
+        pieces = tail_pieces(rest, lanes, self.masked_tail) if narrow else None
+        for width, count in pieces or ():
+            span = ix.sub(b, upper, start)
+            whole = ix.mul(b, ix.floordiv(b, span, width), width) if count is None else count * width
+            end = ix.add(b, start, whole)
+            values = for_loop(b, start, end, width, values, lambda c, i, x, n=width: step(c, i, x, 1, n, None))
+            start = end
+        if not self.masked_tail or pieces is not None:
             return for_loop(b, start, upper, 1, values, lambda c, i, x: step(c, i, x, 1, None, None))
 
         def tail(c: Builder, i: Value, x: list[Value]) -> Sequence[Value]:
@@ -218,7 +232,7 @@ class LoopNest:
                     self.store_outputs(v, at, values)
                 return ()
 
-            self.sweep(c, lower, upper, self.unroll(), (), step)
+            self.sweep(c, lower, upper, self.unroll(2), (), step)
 
         if_positive(b, ix.sub(b, upper, lower), run)
 
@@ -250,7 +264,7 @@ class LoopNest:
                 at = {**counters, self.dim: ix.add(d, i, 0)}
                 v = self.vectorizer(d, {**at, row: first}, lanes, mask)
                 accs = self.load_outputs(v, at)
-                args = [self.arguments(v, {**p, **{self.dim: at[self.dim]}}, k) for p, k in zip(places, known, strict=True)]
+                args = [self.arguments(v, {**p, self.dim: at[self.dim]}, k) for p, k in zip(places, known, strict=True)]
                 for p, a, k in zip(places, args, known, strict=True):
                     here = self.vectorizer(d, {**p, self.dim: at[self.dim]}, lanes, mask)
                     accs = self.body(here, a, accs, k)
@@ -327,7 +341,9 @@ class LoopNest:
         nest(b, self.ranges(self.dims(IteratorType.PARALLEL)), {}, (), position)
 
     def emit_along(self, b: Builder, combiners: Sequence[Combiner]) -> None:
-        """for others: accs = neutral; for the reduction, innermost v: accs[lane] = combine; outs = combine(outs, accs)."""
+        """for others: accs = neutral; for the reduction, innermost v: accs[lane] = combine; outs = combine(outs,
+        accs).
+        """
         outer = self.ranges(self.dims(IteratorType.REDUCTION))
         unroll = self.unroll()
         count = len(combiners)
@@ -352,7 +368,7 @@ class LoopNest:
                         self._accumulate(v, a, known, combiners, out, first)
                     return out
 
-                return self.sweep(c, 0, self.extent, unroll, accs, step)
+                return self.sweep(c, 0, self.extent, unroll, accs, step, narrow=False)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
@@ -402,7 +418,8 @@ class LoopNest:
             accs[first + k] = combined
 
     def emit_monoid(self, b: Builder, monoid: Monoid) -> None:
-        """Like `along` for a body taken as a whole: one accumulator tuple per lane, the lanes combined in order at the end.
+        """Like `along` for a body taken as a whole: one accumulator tuple per lane, the lanes combined in order at
+        the end.
 
         Every lane starts from the initial value, which is neutral.
         """
@@ -437,7 +454,7 @@ class LoopNest:
                     out[group] = new
                     return out
 
-                return self.sweep(c, 0, self.extent, 1, accs, step)
+                return self.sweep(c, 0, self.extent, 1, accs, step, narrow=False)
 
             accs = nest(b, outer, counters, [*inits, *scalars], row)
             v = self.vectorizer(b, counters, None)
@@ -455,49 +472,9 @@ class LoopNest:
 # ---------------------------------------------------------------------------------------------- choices
 
 
-def computing_types(op: GenericOp) -> list[DType]:
-    """Element types that pass through registers: operands, and values of the body other than masks and counters."""
-    found: list[DType] = []
-    for v in op.operands:
-        dtype = v.type.dtype if isinstance(v.type, MemRefType) else v.type
-        if isinstance(dtype, DType):
-            found.append(dtype)
-    for inner in op.body.block:
-        if ELEMENTWISE in inner.TRAITS or isinstance(inner, memref.LoadOp):
-            found.extend(t for t in inner.result_types if isinstance(t, DType) and t is not I1 and not t.is_index)
-    return found
-
-
-def lane_count(op: GenericOp, target: TargetShape) -> int:
-    """Lanes that fill a register with the widest type of the computation."""
-    widest = max((t.element.size_bytes for t in computing_types(op)), default=4)
-    return max(1, target.vector_bits // (8 * widest))
-
-
-def choose_dim(op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access | Value], outputs: Sequence[Access]) -> int:
-    """The loop to vectorise: the one along which most operands are contiguous; None when there is no loop."""
-    accesses = [a for a in inputs if isinstance(a, Access)]
-    candidates = [d for d, s in enumerate(sizes) if ix.known(s) != 1]
-
-    def score(d: int) -> tuple[float, int, int]:
-        total = 0.0
-        for a in outputs:
-            how = a.along(d)
-            total += {Along.CONTIGUOUS: 8, Along.UNIFORM: 0}.get(how, -16)
-        for a in accesses:
-            how = a.along(d)
-            if not a.map.used_dims():
-                continue
-            total += {Along.CONTIGUOUS: 4, Along.REVERSED: 3, Along.UNIFORM: 0.5}.get(how, -6)
-        size = ix.known(sizes[d])
-        if size is not None and size < 4:
-            total -= 3
-        return total, int(op.iterator_types[d] is IteratorType.PARALLEL), d
-
-    return max(candidates, key=score, default=-1)
-
-
-def make_nest(b: Builder, op: GenericOp, target: TargetShape, dim: int | None = None, lanes: int | None = None) -> LoopNest:
+def make_nest(
+    b: Builder, op: GenericOp, target: TargetShape, dim: int | None = None, lanes: int | None = None
+) -> LoopNest:
     """Analyse `op`; `dim` overrides the choice of the vector dimension."""
     sizes: list[ix.Size] = []
     for operand, axis in loop_ranges(op):
@@ -508,6 +485,11 @@ def make_nest(b: Builder, op: GenericOp, target: TargetShape, dim: int | None = 
     outputs = [Access.of(b, v, m) for v, m in zip(op.outputs, op.output_maps, strict=True)]
     chosen = choose_dim(op, sizes, inputs, outputs) if dim is None else dim
     count = lane_count(op, target) if lanes is None else lanes
+    extent = ix.known(sizes[chosen]) if chosen >= 0 else None
+    if extent is not None and 1 < extent < count:
+        # Short rows: no more lanes than elements, so that nothing is masked; a reduction masks the last of few.
+        shorter = 1 << (extent.bit_length() - 1)
+        count = shorter if op.iterator_types[chosen] is PARALLEL or shorter == extent else shorter * 2
     if chosen < 0 or not can_vectorize(op.body.block) or count == 1:
         return LoopNest(op, target, sizes, inputs, outputs, chosen, None, False)
     used = [a for a, arg in zip(inputs, op.body.block.args, strict=False) if isinstance(a, Access) and arg.uses]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tesselle.dialects.linalg.packed  # noqa: F401  (declares the operations)
+import tesselle.dialects.linalg.packed  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it declares the operations
 from tesselle.dialects.linalg import ops
 from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Op, Region, Value

@@ -27,9 +27,9 @@ class GenericOp(Op):
     """for d in domain (row-major order): outs[maps_out(d)] = body(ins[maps_in(d)], outs[maps_out(d)]).
 
     `indexing_maps`: one per input, then one per output, from the loop dimensions to the operand's; output maps are
-    projections of parallel dimensions. Loop bounds follow from the operands' shapes (see `loop_ranges`). The body gets one scalar per input
-    and output and ends in linalg.yield with one scalar per output; linalg.index reads a loop counter; tensor.extract
-    reads captured tensors at computed places (a gather).
+    projections of parallel dimensions. Loop bounds follow from the operands' shapes (see `loop_ranges`). The body gets
+    one scalar per input and output and ends in linalg.yield with one scalar per output; linalg.index reads a loop
+    counter; tensor.extract reads captured tensors at computed places (a gather).
 
     After bufferization operands are memrefs: outputs are written in place and there are no results.
     """

@@ -1,8 +1,8 @@
 """vm: one operation for each instruction of the virtual machine, made from its table, so that there is no second one.
 
 `vm.add.i64` is the instruction `add.i64`: register operands are operands, immediates are attributes under their names
-in the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and the
-attributes `slots` and `access`. Branches, calls and functions are declared by hand: they hold block arguments.
+in the table, lists of registers are variadic operands. A list of bindings becomes variadic `offsets` and `lengths` and
+the attributes `slots` and `access`. Branches, calls and functions are declared by hand: they hold block arguments.
 """
 
 from __future__ import annotations

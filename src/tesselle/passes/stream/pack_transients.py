@@ -106,7 +106,7 @@ class _Packing:
         self.time += 1
 
     def _interval(self, value: Value, size: int) -> Interval:
-        """What a loop makes and something after it uses lives through the whole loop: later iterations may not make it."""
+        """What a loop makes and something after it uses lives through all of it: later iterations may not make it."""
         first, last = self.first[value], self.last[value]
         for start, end in self.loops:  # inner ones come first
             if start <= first <= end < last:

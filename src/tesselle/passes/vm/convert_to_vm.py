@@ -82,7 +82,7 @@ class _FunctionConversion:
         return block
 
     def convert_block(self, block: Block) -> Op:
-        """Convert the operations of a structured block and return its terminator, which is not converted (but returns)."""
+        """Convert the operations of a structured block; return its terminator, not converted unless it returns."""
         last = block.terminator
         for op in block:
             if op is last and not isinstance(op, func.ReturnOp):

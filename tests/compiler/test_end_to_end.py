@@ -1,0 +1,117 @@
+"""The whole way: StableHLO text to an artifact that the native runtime runs; and from any phase to any other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tesselle.compiler import compile, compile_to_text
+from tesselle.compiler.pipeline import PHASES
+from tesselle.support.diagnostics import OptionError
+from tesselle.support.options import CompileOptions
+from tesselle.support.progress import Progress
+
+sys.path.insert(0, str(Path(__file__).parent))
+from programs import CASES, Case
+
+runtime = pytest.importorskip("tesselle.runtime", reason="the native runtime is not built")
+
+
+def by_name(name: str) -> Case:
+    return next(c for c in CASES if c.name == name)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_runs(case: Case, cache: Path) -> None:
+    artifact = compile(case.text, options=CompileOptions(verify_each=True, cache_dir=cache))
+    function = runtime.load(artifact)["main"]
+    expected = case.expected(*case.arguments)
+    for _ in range(3):  # the second call executes command buffers that the first recorded
+        results = function(*case.arguments)
+        results = results if isinstance(results, tuple) else (results,)
+        assert len(results) == len(expected)
+        for have, want in zip(results, expected, strict=True):
+            np.testing.assert_allclose(np.asarray(have), want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mlp", "scan", "double_until"])
+def test_every_phase_can_be_taken_up_again(name: str, cache: Path) -> None:
+    case = by_name(name)
+    text, previous = case.text, None
+    for phase in PHASES:
+        options = CompileOptions(compile_from=previous, compile_to=phase.name, cache_dir=cache)
+        text, previous = compile_to_text(text, options=options), phase.name
+    artifact = compile(text, options=CompileOptions(compile_from=previous, cache_dir=cache))
+    results = runtime.load(artifact)["main"](*case.arguments)
+    results = results if isinstance(results, tuple) else (results,)
+    for have, want in zip(results, case.expected(*case.arguments), strict=True):
+        np.testing.assert_allclose(np.asarray(have), want, rtol=1e-5, atol=1e-5)
+
+
+def test_dumps_every_phase_and_every_step_of_every_executable(tmp_path: Path, cache: Path) -> None:
+    compile(by_name("mlp").text, options=CompileOptions(dump_phases=tmp_path, cache_dir=cache))
+    names = [p.name for p in sorted(tmp_path.glob("*.mlir"))]
+    assert names == [f"{i:02}-{phase.name}.mlir" for i, phase in enumerate(PHASES, 1)]
+    (executable,) = (tmp_path / "executables").iterdir()
+    assert list(executable.glob("*.ll"))
+    assert [p.name[:3] for p in sorted(executable.glob("*.mlir"))][:2] == ["01-", "02-"]
+
+
+def test_manifest_and_report(cache: Path) -> None:
+    artifact = compile(by_name("mlp").text, options=CompileOptions(cache_dir=cache))
+    (function,) = artifact.manifest.functions
+    assert [str(a.shape) for a in function.arguments] == ["(4, 16)", "(16, 32)", "(32,)"]
+    assert function.peak_transient_bytes == 0  # one dispatch, straight into the result
+    (executable,) = artifact.manifest.executables
+    assert "contract" in executable.name
+    assert executable.entries[0].flops is not None
+    report = artifact.compile_report
+    assert report is not None
+    assert list(report.phases()) == ["import", *(p.name for p in PHASES)]
+
+
+def test_progress_names_every_phase(cache: Path) -> None:
+    told: list[Progress] = []
+    compile(by_name("add").text, options=CompileOptions(cache_dir=cache), progress=told.append)
+    assert {p.phase for p in told} >= {phase.name for phase in PHASES}
+    assert told[-1].done == told[-1].total == len(PHASES)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (CompileOptions(compile_to="nowhere"), "there is no phase 'nowhere'"),
+        (CompileOptions(compile_from="stream", compile_to="flow"), "lies behind"),
+    ],
+)
+def test_phases_that_make_no_sense(options: CompileOptions, text: str) -> None:
+    with pytest.raises(OptionError, match=text):
+        compile_to_text(by_name("add").text, options=options)
+
+
+def test_unknown_target() -> None:
+    with pytest.raises(OptionError, match="there is no target 'tpu'"):
+        compile(by_name("add").text, targets=["tpu"])
+
+
+def test_dimensions_that_must_agree_are_checked(cache: Path) -> None:
+    text = """
+func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = stablehlo.add %a, %b : tensor<?xf32>
+  return %0 : tensor<?xf32>
+}"""
+    from tesselle.support.diagnostics import ExecutionError
+
+    function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
+    five = np.ones(5, np.float32)
+    np.testing.assert_array_equal(np.asarray(function(five, five)), five + five)
+    with pytest.raises(ExecutionError, match="operand 1 has another size in dimension 0"):
+        function(five, np.ones(6, np.float32))
