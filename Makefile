@@ -49,7 +49,7 @@ check: $(STAMPS)/dev
 	else echo "clang-tidy has no wheel for this platform: left out"; fi
 
 bench: $(STAMPS)/bench
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 
 docs: $(STAMPS)/docs
 	$(BIN)/mkdocs build --strict

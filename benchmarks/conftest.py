@@ -1,18 +1,23 @@
 """Shared parts of the benchmarks: peers timed side by side, and what this machine could do at best.
 
 Every benchmark measures Tesselle and its peers in one run, taking turns, so that a machine that grows slower or faster
-in between does so for all of them; what is reported beside the times is the ratio.
+in between does so for all of them; what is reported beside the times is the ratio. All run on one core, which this
+process keeps to: the libraries size their pools by it.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pytest
+# Before NumPy is imported, whose BLAS starts a thread for every core that it sees.
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import numpy as np  # noqa: E402  # see above
+import pytest  # noqa: E402
 
 Call = Callable[[], object]
 

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).with_name("machine_limits.c")
 
 
 def measure_limits() -> tuple[float, float]:
-    """GFLOP/s of fused multiply-adds on registers, and GB/s of reading 256 MiB in order; the best of several tries."""
+    """GFLOP/s of fused multiply-adds on registers, and GB/s of reading 64 MiB in order; the best of several tries."""
     compiler = next((c for name in ("cc", "gcc", "clang") if (c := shutil.which(name))), None)
     if compiler is None:
         raise RuntimeError("no C compiler (cc, gcc or clang) to measure the machine with")
@@ -34,7 +34,7 @@ def measure_limits() -> tuple[float, float]:
             started = time.perf_counter()
             operations = loaded.fma_rounds(2_000_000, ctypes.byref(sink))
             gflops = max(gflops, operations / (time.perf_counter() - started) / 1e9)
-        data = np.ones(64 * 1024 * 1024, np.float32)
+        data = np.ones(16 * 1024 * 1024, np.float32)
         gbytes = 0.0
         for _ in range(5):
             started = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -71,7 +71,7 @@ def command(
         len(arguments) :
     ]
     returned = function(*positional, **named)
-    results: tuple[Array, ...] = returned if isinstance(returned, tuple) else (returned,)
+    results = cast("tuple[Array, ...]", returned) if isinstance(returned, tuple) else (returned,)
     for option, given_texts in (("--output", outputs), ("--expected", expected)):
         if len(given_texts) > len(results):
             raise InvocationError(f"{len(given_texts)} times {option}, but {function_name} has {len(results)} results")

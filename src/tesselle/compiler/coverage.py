@@ -15,7 +15,7 @@ from types import ModuleType
 
 import tesselle.dialects
 import tesselle.passes
-import tesselle.reference
+import tesselle.reference  # pyright: ignore[reportUnusedImport]  # it registers the meanings
 from tesselle.codegen.llvm.translate import supported_operations
 from tesselle.ir.core import Op
 from tesselle.ir.declare import OPS

@@ -2,6 +2,8 @@
 
     program = load("model.tsl", device="cpu")
     y = program["main"](x)
+
+Threads may call one program side by side: calls do not hold the interpreter's lock.
 """
 
 from tesselle.runtime.futures import Future

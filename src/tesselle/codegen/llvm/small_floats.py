@@ -122,7 +122,7 @@ def narrow_function(name: str, lanes: int, target: CpuTarget) -> FunctionText:
 def _narrow(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     code = x.type.of("i", f.storage_bits)
     if name == "f16" and b.target.has_native_f16_conversion:
-        # The fence keeps LLVM from converting an f64 that was narrowed to x straight to f16, for which it calls a library.
+        # The fence keeps LLVM from converting an f64 that was narrowed to x straight to f16, which is a library call.
         fenced = b.intrinsic("arithmetic.fence", x)
         return b.cast("bitcast", b.cast("fptrunc", fenced, x.type.of("f", 16)), code)
     bits = x.bits

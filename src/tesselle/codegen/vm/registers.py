@@ -1,8 +1,9 @@
 """Register allocation for the host program.
 
 Linear scan (Poletto and Sarkar, 1999) over the blocks in their order. A value lives from its definition to its last
-use, through every block in which it is live; the argument of a block also while the branches to that block are taken, since
-they write it. The machine has as many registers as a function asks for: fewer make smaller frames, nothing is spilled.
+use, through every block in which it is live; the argument of a block also while the branches to that block are taken,
+since they write it. The machine has as many registers as a function asks for: fewer make smaller frames, nothing is
+spilled.
 """
 
 from __future__ import annotations

@@ -233,9 +233,9 @@ def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
     sizes = [_product(tensor_type(r).shape) for op in result.nests for r in op.results]
     static = [s for s in sizes if s is not None]
     work = max(static, default=0) if len(static) == len(sizes) else None
-    if tiles is not None and tiles < MINIMUM_TILES and (work is None or work > SMALL_WORK):
-        if any(t is None or tiles < t for t in before):
-            return False
+    is_large = work is None or work > SMALL_WORK
+    if tiles is not None and tiles < MINIMUM_TILES and is_large and any(t is None or tiles < t for t in before):
+        return False
     return all(_scratch_fits(result, op) for op in a.nests)
 
 
