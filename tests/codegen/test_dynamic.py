@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from tests.codegen.harness import Compiled, Dispatch, check_guard, compile_dispatch, guarded
 from tests.codegen.test_generic import binary, emit, make, softmax
+from tests.codegen.test_sort_scatter import sort as sort_by_first
 
+from tesselle.codegen.common import sort
 from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.tensor import ConcatOp, ExtractSliceOp, InsertSliceOp, PadOp
 from tesselle.ir.core import Value
@@ -161,6 +163,23 @@ def test_pad(target: str) -> None:
         shape = (m + 3, n + high)
         (r,) = call(kernel, [x], [(shape, np.float32)], [m, n, high, *shape])
         np.testing.assert_array_equal(r, np.pad(x, ((1, 2), (0, high))))
+
+
+@pytest.mark.parametrize("chunk_bytes", [sort.CHUNK_BYTES, 400])
+def test_sort(chunk_bytes: int, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of any length, in chunks of a length that is known; stable."""
+    monkeypatch.setattr(sort, "CHUNK_BYTES", chunk_bytes)
+    keys, values = TensorType((D,), I32), TensorType((D,), F32)
+    kernel = compile_dispatch(
+        [keys, values], [keys, values], lambda d: sort_by_first(d, d.loads, 0), target, [INDEX], [(0,)] * 4
+    )
+    for n in (0, 1, 8, 49, 50, 51, 1000):
+        k = np.random.default_rng(n).integers(0, 30, n).astype(np.int32)
+        v = np.arange(n, dtype=np.float32)
+        a, b = call(kernel, [k, v], [((n,), np.int32), ((n,), np.float32)], [n])
+        order = np.argsort(k, kind="stable")
+        np.testing.assert_array_equal(a, k[order])
+        np.testing.assert_array_equal(b, v[order])
 
 
 def test_concat(target: str) -> None:

@@ -26,8 +26,8 @@ from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.ir.types import MemRefType, TensorType
 from tesselle.support.diagnostics import Unsupported
 
-LOCAL_MEMORY_LIMIT = 64 * 1024 * 1024
-"""The most local memory that one intermediate may take."""
+LOCAL_MEMORY_LIMIT = 60 * 1024 * 1024
+"""The most local memory that an entry may ask for: the loader refuses more."""
 
 
 def bufferize(kernel: KernelFunction) -> None:
@@ -169,7 +169,8 @@ class _Block:
         shape = tuple(s for s in bounds if s is not None)
         if len(shape) != len(bounds):
             raise Unsupported(f"an intermediate {t} without a bound does not fit into local memory", op.location)
-        if math.prod(shape) * t.dtype.size_bytes > LOCAL_MEMORY_LIMIT:
+        taken = sum(o.result_type.size_bytes for o in self.kernel.function.entry if isinstance(o, memref.AllocaOp))
+        if taken + math.prod(shape) * t.dtype.size_bytes > LOCAL_MEMORY_LIMIT:
             raise Unsupported(f"an intermediate {t} is too large for local memory", op.location)
         top = Builder(self.kernel.function.entry, first, op.location)
         buffer = top.insert(memref.AllocaOp(MemRefType(shape, t.dtype))).result

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
-from tesselle.codegen.common.bufferize import LOCAL_MEMORY_LIMIT
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
 from tesselle.codegen.common.prepare import local_buffer, normalise
@@ -33,6 +32,8 @@ from tesselle.support.dtypes import I1, INDEX
 
 RUN = 8
 """Elements that are sorted by insertion."""
+CHUNK_BYTES = 24 * 1024 * 1024
+"""Longer lines, or those of unknown length, are sorted in chunks, each merged with what is sorted already."""
 WORKGROUP_COMPARISONS = 4096
 
 
@@ -56,24 +57,23 @@ class SortPlan:
         b = Builder.before_op(self.kernel.function.entry.terminator)
         inputs = [local_buffer(self.kernel, b, v) for v in op.inputs]
         sizes = buffer_sizes(self.kernel, b, inputs[0])
-        count = ix.known(sizes[op.axis])
-        if count is None:
-            raise Unsupported("sorting along a dynamic dimension", op.location, "codegen.linalg.sort")
-        line_bytes = sum(memref_type(v).dtype.size_bytes for v in inputs) * count
-        if 2 * line_bytes > LOCAL_MEMORY_LIMIT:
-            raise Unsupported(f"sorting lines of {line_bytes} bytes", op.location, "codegen.linalg.sort")
+        count = sizes[op.axis]
+        known = ix.known(count)
+        most = CHUNK_BYTES // sum(memref_type(v).dtype.size_bytes for v in inputs)
+        capacity = max(1, most if known is None else min(known, most))
+        results = [stores.get(r) for r in op.results]
+        if None in results and known != capacity:
+            raise Unsupported("a long sort of which not all results are used", op.location, "codegen.linalg.sort")
         outer, inner = ix.product(b, sizes[: op.axis]), ix.product(b, sizes[op.axis + 1 :])
         lines = ix.mul(b, outer, inner)
-        per_workgroup = max(1, WORKGROUP_COMPARISONS // max(1, count * max(1, count.bit_length())))
+        per_workgroup = max(1, WORKGROUP_COMPARISONS // (capacity * capacity.bit_length()))
         shape = [outer, count, inner]
         whole_inputs = [memory.reinterpret(b, v, shape) for v in inputs]
-        results = [stores.get(r) for r in op.results]
         whole_outputs = [memory.reinterpret(b, d, shape) if d is not None else None for d in results]
         top = Builder(self.kernel.function.entry, self.kernel.function.entry.first, op.location)
-        types = [MemRefType((max(1, count),), memref_type(v).dtype) for v in inputs]
+        types = [MemRefType((capacity,), memref_type(v).dtype) for v in inputs]
         front = [top.insert(memref.AllocaOp(t)).result for t in types]
         back = [top.insert(memref.AllocaOp(t)).result for t in types]
-        sorter = _Sorter(op, count, front, back)
         first = ix.mul(b, self.kernel.workgroup_ids[0], per_workgroup)
         last = ix.minimum(b, ix.add(b, first, per_workgroup), lines)
 
@@ -83,12 +83,25 @@ class SortPlan:
             def view(buffer: Value) -> Value:
                 return memory.subview(c, buffer, at, [1, count, 1], keep=[1])
 
-            for source, buffer in zip(whole_inputs, front, strict=True):
-                generics.copy(c, view(source), memory.subview(c, buffer, [0], [count]))
-            sorter.emit(c)
-            for buffer, dest in zip(front, whole_outputs, strict=True):
-                if dest is not None:
-                    generics.copy(c, memory.subview(c, buffer, [0], [count]), view(dest))
+            sources = [view(v) for v in whole_inputs]
+            dests = [view(v) if v is not None else None for v in whole_outputs]
+
+            def chunk(d: Builder, start: Value, _: list[Value]) -> Sequence[Value]:
+                size = ix.minimum(d, capacity, ix.sub(d, count, start))
+                sorter = _Sorter(op, size, front, back)
+                for source, buffer in zip(sources, front, strict=True):
+                    part = memory.subview(d, source, [start], [size])
+                    generics.copy(d, part, memory.subview(d, buffer, [0], [size]))
+                sorter.emit(d)
+                if known == capacity:
+                    for buffer, dest in zip(front, dests, strict=True):
+                        if dest is not None:
+                            generics.copy(d, memory.subview(d, buffer, [0], [size]), dest)
+                else:
+                    sorter.merge_into(d, [v for v in dests if v is not None], start)
+                return ()
+
+            for_loop(c, 0, count, capacity, (), chunk)
             return ()
 
         for_loop(b, first, last, 1, (), line)
@@ -110,33 +123,55 @@ def _compare(b: Builder, predicate: CmpIPredicate, x: Value, y: Value) -> Value:
 
 @dataclass(frozen=True)
 class _Sorter:
-    """Sorts `front` in place, `back` being as much memory again."""
+    """Sorts the first `count` elements of `front` in place, `back` being as much memory again."""
 
     op: SortOp
-    count: int
+    count: ix.Size
     front: Sequence[Value]
     back: Sequence[Value]
 
     def emit(self, b: Builder) -> None:
-        if self.count < 2:
-            return
         self._insertion(b)
-        pairs, width = 0, RUN
-        while width < self.count:
-            pairs, width = pairs + 1, width * 4
-        if not pairs:
+        k = ix.known(self.count)
+        if k is not None and k <= RUN:
             return
+        count = ix.as_value(b, self.count)
 
-        def there_and_back(c: Builder, _: Value, widths: list[Value]) -> Sequence[Value]:
-            (width,) = widths
+        def there_and_back(c: Builder, width: Value) -> Value:
             double = ix.as_value(c, ix.mul(c, width, 2))
             self._merge_all(c, self.front, self.back, width, double)
             quadruple = ix.as_value(c, ix.mul(c, width, 4))
             self._merge_all(c, self.back, self.front, double, quadruple)
-            return [quadruple]
+            return quadruple
 
-        # A trip that is known to be one would be built without a loop, which is as good.
-        for_loop(b, 0, pairs, 1, [ix.as_value(b, RUN)], there_and_back)
+        _while(b, ix.as_value(b, RUN), lambda c, w: _compare(c, CmpIPredicate.SLT, w, count), there_and_back)
+
+    def merge_into(self, b: Builder, dest: Sequence[Value], start: Value) -> None:
+        """Merge what was sorted with the first `start` elements of `dest`, which are sorted, from the last on."""
+        one, zero = ix.as_value(b, 1), ix.as_value(b, 0)
+        before, after = Block([INDEX, INDEX]), Block([INDEX, INDEX])
+        loop = b.insert(
+            scf.WhileOp([start, ix.as_value(b, self.count)], [INDEX, INDEX], Region([before]), Region([after]))
+        )
+        c = Builder.at_end(before, b.location)
+        i, j = before.args
+        both = (_compare(c, CmpIPredicate.SGT, v, zero) for v in (i, j))
+        c.insert(scf.ConditionOp(c.insert(arith.AndIOp(*both)).result, [i, j]))
+        d = Builder.at_end(after, b.location)
+        i, j = after.args
+        above, below = d.insert(arith.SubIOp(i, one)).result, d.insert(arith.SubIOp(j, one)).result
+        left, right = self.load(d, dest, above), self.load(d, self.front, below)
+        take_left = self.comes_first(d, right, left)
+        chosen = [d.insert(arith.SelectOp(take_left, x, r)).result for x, r in zip(left, right, strict=True)]
+        self.store(d, chosen, dest, ix.as_value(d, ix.sub(d, ix.add(d, i, j), 1)))
+        following = [
+            d.insert(arith.SelectOp(take_left, above, i)).result,
+            d.insert(arith.SelectOp(take_left, j, below)).result,
+        ]
+        d.insert(scf.YieldOp(following))
+        _, rest = loop.results
+        for buffer, to in zip(self.front, dest, strict=True):
+            generics.copy(b, memory.subview(b, buffer, [0], [rest]), memory.subview(b, to, [0], [rest]))
 
     def comes_first(self, b: Builder, left: Sequence[Value], right: Sequence[Value]) -> Value:
         """Whether the comparator puts `left` before `right`."""
