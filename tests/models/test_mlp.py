@@ -20,6 +20,12 @@ def test_run_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert "result 0 is as expected" in out
 
 
+def test_arguments_keep_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["run", MLP, "--input", "x=1x4xf32=1,2,3,4", "--expected", EXPECTED]) == 0
+    assert run_command_line(["run", MLP, "--input", "y=1x4xf32=1,2,3,4"]) == 1
+    assert "no argument named 'y'" in capsys.readouterr().err
+
+
 def test_compile_then_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     artifact = str(tmp_path / "mlp.tsl")
     assert run_command_line(["compile", MLP, "-o", artifact]) == 0

@@ -55,7 +55,10 @@ class _FunctionConversion:
         self.values: dict[Value, Value] = {}
         self.inputs = tuple(map(register_type_of, source.function_type.inputs))
         self.outputs = tuple(map(register_type_of, source.function_type.results))
-        self.body = Region([Block(self.inputs)])
+        # Names and places of the arguments are those that callers know.
+        self.body = Region([Block(self.inputs, [a.location for a in source.entry.args])])
+        for old, new in zip(source.entry.args, self.body.blocks[0].args, strict=True):
+            new.name_hint = old.name_hint
         self.b = Builder.at_end(self.body.blocks[0], source.location)
         self.scalars = ScalarLowering(self.b, self.value)
         self.hal = HalLowering(self.scalars, tables, self.value)
