@@ -16,6 +16,7 @@ from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loops import for_loop, if_then
 from tesselle.codegen.common.prepare import local_buffer, normalise
 from tesselle.codegen.common.sizes import buffer_sizes
+from tesselle.codegen.common.sort_keys import Comparator, take_apart
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.vectorize import vectorize
 from tesselle.dialects.core import arith, memref, scf
@@ -59,7 +60,9 @@ class SortPlan:
         sizes = buffer_sizes(self.kernel, b, inputs[0])
         count = sizes[op.axis]
         known = ix.known(count)
-        most = CHUNK_BYTES // sum(memref_type(v).dtype.size_bytes for v in inputs)
+        comparator = take_apart(op)
+        elements = [memref_type(v).dtype for v in inputs]
+        most = CHUNK_BYTES // sum(t.size_bytes for t in (*elements, *comparator.key_types))
         capacity = max(1, most if known is None else min(known, most))
         results = [stores.get(r) for r in op.results]
         if None in results and known != capacity:
@@ -71,7 +74,7 @@ class SortPlan:
         whole_inputs = [memory.reinterpret(b, v, shape) for v in inputs]
         whole_outputs = [memory.reinterpret(b, d, shape) if d is not None else None for d in results]
         top = Builder(self.kernel.function.entry, self.kernel.function.entry.first, op.location)
-        types = [MemRefType((capacity,), memref_type(v).dtype) for v in inputs]
+        types = [MemRefType((capacity,), t) for t in (*elements, *comparator.key_types)]
         front = [top.insert(memref.AllocaOp(t)).result for t in types]
         back = [top.insert(memref.AllocaOp(t)).result for t in types]
         first = ix.mul(b, self.kernel.workgroup_ids[0], per_workgroup)
@@ -88,13 +91,16 @@ class SortPlan:
 
             def chunk(d: Builder, start: Value, _: list[Value]) -> Sequence[Value]:
                 size = ix.minimum(d, capacity, ix.sub(d, count, start))
-                sorter = _Sorter(op, size, front, back)
-                for source, buffer in zip(sources, front, strict=True):
-                    part = memory.subview(d, source, [start], [size])
-                    generics.copy(d, part, memory.subview(d, buffer, [0], [size]))
+                sorter = _Sorter(comparator, size, front, back)
+                parts = [memory.subview(d, source, [start], [size]) for source in sources]
+                places = [memory.subview(d, buffer, [0], [size]) for buffer in front]
+                for part, place in zip(parts, places, strict=False):
+                    generics.copy(d, part, place)
+                if comparator.keys:
+                    comparator.emit_keys(d, parts, places[len(parts) :])
                 sorter.emit(d)
                 if known == capacity:
-                    for buffer, dest in zip(front, dests, strict=True):
+                    for buffer, dest in zip(front, dests, strict=False):
                         if dest is not None:
                             generics.copy(d, memory.subview(d, buffer, [0], [size]), dest)
                 else:
@@ -123,9 +129,12 @@ def _compare(b: Builder, predicate: CmpIPredicate, x: Value, y: Value) -> Value:
 
 @dataclass(frozen=True)
 class _Sorter:
-    """Sorts the first `count` elements of `front` in place, `back` being as much memory again."""
+    """Sorts the first `count` elements of `front` in place, `back` being as much memory again.
 
-    op: SortOp
+    Both hold, for each operand, its elements, and then the keys.
+    """
+
+    comparator: Comparator
     count: ix.Size
     front: Sequence[Value]
     back: Sequence[Value]
@@ -160,8 +169,9 @@ class _Sorter:
         d = Builder.at_end(after, b.location)
         i, j = after.args
         above, below = d.insert(arith.SubIOp(i, one)).result, d.insert(arith.SubIOp(j, one)).result
-        left, right = self.load(d, dest, above), self.load(d, self.front, below)
-        take_left = self.comes_first(d, right, left)
+        # The elements of `dest` have no keys at hand.
+        left, right = self.load(d, dest, above), self.load(d, self.front[: len(dest)], below)
+        take_left = self.comparator.emit(d, right, left)
         chosen = [d.insert(arith.SelectOp(take_left, x, r)).result for x, r in zip(left, right, strict=True)]
         self.store(d, chosen, dest, ix.as_value(d, ix.sub(d, ix.add(d, i, j), 1)))
         following = [
@@ -170,20 +180,8 @@ class _Sorter:
         ]
         d.insert(scf.YieldOp(following))
         _, rest = loop.results
-        for buffer, to in zip(self.front, dest, strict=True):
+        for buffer, to in zip(self.front, dest, strict=False):
             generics.copy(b, memory.subview(b, buffer, [0], [rest]), memory.subview(b, to, [0], [rest]))
-
-    def comes_first(self, b: Builder, left: Sequence[Value], right: Sequence[Value]) -> Value:
-        """Whether the comparator puts `left` before `right`."""
-        source = self.op.body.block
-        values: dict[Value, Value] = {}
-        for k, (x, y) in enumerate(zip(left, right, strict=True)):
-            values[source.args[2 * k]], values[source.args[2 * k + 1]] = x, y
-        for inner in source:
-            if inner is not source.last:
-                b.insert(inner.clone(values))
-        (result,) = source.terminator.operands
-        return values.get(result, result)
 
     @staticmethod
     def load(b: Builder, buffers: Sequence[Value], at: Value) -> list[Value]:
@@ -207,7 +205,7 @@ class _Sorter:
                 def condition(e: Builder, j: Value) -> Value:
                     more = _compare(e, CmpIPredicate.SGT, j, start)
                     before = e.insert(arith.SelectOp(more, e.insert(arith.SubIOp(j, one)).result, zero)).result
-                    first = self.comes_first(e, new, self.load(e, self.front, before))
+                    first = self.comparator.emit(e, new, self.load(e, self.front, before))
                     return e.insert(arith.AndIOp(more, first)).result
 
                 def shift(e: Builder, j: Value) -> Value:
@@ -257,7 +255,7 @@ class _Sorter:
         d = Builder.at_end(after, b.location)
         i, j = after.args
         left, right = self.load(d, source, i), self.load(d, source, j)
-        take_right = self.comes_first(d, right, left)
+        take_right = self.comparator.emit(d, right, left)
         chosen = [d.insert(arith.SelectOp(take_right, r, x)).result for x, r in zip(left, right, strict=True)]
         # Taken so far from both runs: i - start + j - middle.
         at = ix.as_value(d, ix.sub(d, ix.add(d, i, j), middle))
