@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is no finding: how long an example takes is not what these tests are about.
+settings.register_profile("tesselle", deadline=None)
+settings.load_profile("tesselle")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -203,6 +203,13 @@ def while_with_data_dependent_end() -> Case:
     return Case("while_with_data_dependent_end", f, (np.abs(normal(0, 6)),))
 
 
+def nested_loops() -> Case:
+    def outer(i: Array, x: Array) -> Array:
+        return jax.lax.fori_loop(0, 3, lambda j, y: y.at[i, j].add(i * 3.0 + j), x)
+
+    return Case("nested_loops", lambda x: jax.lax.fori_loop(0, 5, outer, x), (normal(0, 5, 4),))
+
+
 def conditional() -> Case:
     def f(x: Array) -> Array:
         return jax.lax.cond(x.sum() > 0, lambda v: v * 2, lambda v: v - 1, x)
@@ -247,6 +254,7 @@ CASES = [
     two_layer_lstm(5),
     streaming_encoder(),
     while_with_data_dependent_end(),
+    nested_loops(),
     conditional(),
     sorting(),
     reductions(),

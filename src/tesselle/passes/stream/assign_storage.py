@@ -89,7 +89,7 @@ class _Assignment:
         self._block(entry)
         for op in self.dead:
             op.drop_all_references()
-        for op in self.loops:
+        for op in reversed(self.loops):  # inner ones first: they read what the outer ones carry
             _drop_resources(op)
         for op in self.dead:
             op.detach()
