@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import math
+from abc import abstractmethod
 from typing import TypeVar
 
 import numpy as np
@@ -259,21 +260,21 @@ class AttributeParser(TypeParser):
             return self.type()
         self.unexpected("an attribute")
 
+    @abstractmethod
     def location(self) -> object:
         """Read `loc(…)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def attribute_alias(self, name: str) -> Attribute | None:
         """The attribute that `#name` was defined to be; None when it is no alias."""
-        raise NotImplementedError
 
+    @abstractmethod
     def resource(self, name: str) -> bytes | None:
         """The bytes of a resource of the text's last section; None when there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def elided_array(self, type: TensorType | VectorType) -> DenseElements:
         """The elements that the text leaves out."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------ elements
 

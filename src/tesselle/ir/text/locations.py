@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from tesselle.ir.text.attributes import AttributeParser
 from tesselle.ir.text.lexer import escape
 from tesselle.support.locations import (
@@ -79,9 +81,9 @@ class LocationParser(AttributeParser):
             return FusedLocation(tuple(parts))
         self.unexpected("a location", self.pos - 1)
 
+    @abstractmethod
     def location_alias(self, name: str) -> Location | None:
         """The location that `#name` was defined to be; None when it is no alias."""
-        raise NotImplementedError
 
 
 def location_text(location: Location) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ _MISSING_TYPES = re.compile(r"(?:[us]?i\d+|f\d+\w*|tf32|none)")
 SHAPED = ("tensor<", "vector<", "memref<")
 
 
-class TypeParser(Lexer):
+class TypeParser(Lexer, ABC):
     """Reads types; every text of a type is read once, so that equal texts give the same object."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -173,13 +174,13 @@ class TypeParser(Lexer):
         self.pos += 1
         return parse(self)  # type: ignore[arg-type]  # self is the Parser that derives from this class
 
+    @abstractmethod
     def type_alias(self, name: str) -> Type | None:
         """The type that `!name` was defined to be; None when it is no alias."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nested(self, text: str, read: Callable[[Any], Any]) -> object:
         """Apply a reader to `text` as to a text of its own; its errors are reported at the next token."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------ lists
 
