@@ -59,7 +59,7 @@ class Kernels:
             for i, s in enumerate(slots)
         ]
         grid = ((elements + 63) // 64, 1, 1)
-        commands.dispatch(self.executable, ENTRIES.index(name), grid, [elements], bindings)  # type: ignore[attr-defined]
+        commands.dispatch(self.executable, ENTRIES.index(name), grid, [elements], bindings)  # type: ignore[attr-defined]  # a CommandBuffer
 
 
 @pytest.fixture

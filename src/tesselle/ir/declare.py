@@ -211,7 +211,7 @@ def op(name: str, *traits: Trait) -> Callable[[type[OpT]], type[OpT]]:
         cls.NAME = name
         cls.TRAITS = frozenset(traits)
         cls.SPEC = spec  # type: ignore[attr-defined]  # declared here for every op
-        cls.__init__ = _make_init(spec)  # type: ignore[method-assign]
+        cls.__init__ = _make_init(spec)  # type: ignore[method-assign]  # that is the point: the class gets its constructor
         if name in OPS:
             raise ValueError(f"operation {name} is declared twice")
         OPS[name] = cls
