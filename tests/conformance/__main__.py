@@ -18,6 +18,9 @@ from .evaluation import Outcome, Result
 from .expected_failures import surprise
 from .shards import ShardOptions, evaluate_all
 
+REPORT_EVERY = 250
+"""Cases after which the report is written anew, so that a run that is stopped leaves one."""
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes that evaluate cases.")
@@ -55,7 +58,7 @@ def main(
     if not cases:
         raise click.UsageError("no case is left")
     started = time.perf_counter()
-    results = _run(cases, ShardOptions(jobs, timeout_s, x64), console, verbose)
+    results = _run(cases, ShardOptions(jobs, timeout_s, x64), console, folder, verbose)
     wall_s = time.perf_counter() - started
     path = report.write(results, wall_s, folder)
     surprises = [r for r in results if surprise(r) is not None]
@@ -68,7 +71,7 @@ def main(
     sys.exit(1 if surprises else 0)
 
 
-def _run(cases: list[Case], options: ShardOptions, console: Console, verbose: bool) -> list[Result]:
+def _run(cases: list[Case], options: ShardOptions, console: Console, folder: Path, verbose: bool) -> list[Result]:
     display = Progress(
         TextColumn("[bold]conformance"),
         BarColumn(),
@@ -93,6 +96,10 @@ def _run(cases: list[Case], options: ShardOptions, console: Console, verbose: bo
             display.update(task, advance=1, rate=rate, agree=agree, failed=failed, last=result.case.group)
             if verbose and (line := surprise(result)) is not None:
                 console.print(f"{result.case.name}: {line}", markup=False, soft_wrap=True)
+            if len(results) % REPORT_EVERY == 0:
+                report.write(results, time.perf_counter() - started, folder)
+                if not console.is_terminal:
+                    console.print(f"{len(results)} of {len(cases)}, {agree} agree, {failed} fail, {rate:.1f}/s")
     return results
 
 
