@@ -9,7 +9,7 @@
 |---|---|
 | `cases` | the cases: names, groups, the order and the samples |
 | `evaluation` | one case, from JAX function to outcome |
-| `comparison`, `tolerances` | when two results agree |
+| `equivalence`, `comparison`, `tolerances` | when two results agree |
 | `shards` | the processes that evaluate cases, and what happens when one dies or hangs |
 | `report` | Markdown, JSON and the table of the terminal |
 | `expected_failures` | the cases that do not agree, each with its reason |

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +18,7 @@ from tesselle.support.diagnostics import TesselleError, Unsupported
 
 from .cases import Case, harnesses, needs_64_bits, random_state
 from .comparison import difference
+from .equivalence import align
 
 
 class Outcome(Enum):
@@ -88,6 +89,7 @@ def evaluate(case: Case) -> Result:
             warnings.simplefilter("ignore")
             program = build(case, seconds)
             found = run(program, seconds)
+        found = align(harnesses()[case.name], found, program.expected)
         line = difference(found, program.expected, case.group)
     except NothingToCompare as error:
         return Result(case, Outcome.SKIPPED, str(error), seconds)
@@ -122,7 +124,7 @@ def build(case: Case, seconds: Seconds) -> Program:
     return Program(text, converted, expected)
 
 
-def run(program: Program, seconds: Seconds) -> Sequence[Any]:
+def run(program: Program, seconds: Seconds) -> list[np.ndarray[Any, Any]]:
     """Compile and run `program` the way that a user does. Errors: TesselleError."""
     with _timed(seconds, "compile"):
         artifact = tesselle.compile(program.text)

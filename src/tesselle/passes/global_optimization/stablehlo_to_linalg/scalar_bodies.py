@@ -404,6 +404,8 @@ def select(b: Builder, op: Op, args: list[Value]) -> Value:
 @scalar(s.ClampOp)
 def clamp(b: Builder, op: Op, args: list[Value]) -> Value:
     low, x, high = args
+    if dtype_of(x).is_complex:
+        return complex_bodies.emit(b, op, args)
     above = SCALARS[s.MaximumOp](b, op, [low, x])
     return SCALARS[s.MinimumOp](b, op, [above, high])
 
