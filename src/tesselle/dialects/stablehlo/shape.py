@@ -20,15 +20,27 @@ from tesselle.dialects.stablehlo.base import (
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.core import CONSTANT_LIKE, PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def, variadic_def
+from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import Dim, TensorType, Type
 from tesselle.support.dtypes import I32
 
 
 @op("stablehlo.constant", PURE, CONSTANT_LIKE)
 class ConstantOp(Op):
-    """The tensor whose elements are `value`. Errors: C1 (value is no tensor)."""
+    """The tensor whose elements are `value`; those of a quantized tensor are stored integers.
+
+    Errors: C1 (value is no tensor).
+    """
 
     value: DenseElements = attr_def()
+
+    def complete(self) -> None:
+        """MLIR has no elements of quantized type: what is written as integers is quantized where the result is."""
+        v, t = self.attributes.get("value"), self.results[0].type if len(self.results) == 1 else None
+        if not isinstance(v, DenseElements) or not isinstance(t, TensorType) or not isinstance(v.type, TensorType):
+            return
+        if isinstance(t.dtype, QuantizedType) and v.type.dtype is t.dtype.storage and v.type.shape == t.shape:
+            self.attributes["value"] = DenseElements(v.array, t)
 
     def infer(self) -> Sequence[Type]:
         v = self.attributes.get("value")
