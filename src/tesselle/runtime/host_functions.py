@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class HostFunctions:
 
 def _array(tensor: _Tensor) -> Array:
     data, code, shape = tensor
-    return np.ndarray(shape, DTYPES_BY_CODE[code].numpy, data)
+    return np.ndarray(shape, DTYPES_BY_CODE[code].numpy, cast(Any, data))  # NumPy's own stub lacks the protocol
 
 
 def _where(cause: BaseException | None) -> str:

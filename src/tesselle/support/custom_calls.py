@@ -221,14 +221,16 @@ def run_host_call(call: CustomCall, function: HostFunction, operands: Sequence[A
     except Exception as error:
         text = f"custom call @{call.target} failed: {type(error).__name__}: {error}"
         raise ExecutionError(text) from error
-    values: Sequence[Any] = () if out is None else out if isinstance(out, tuple | list) else (out,)
+    values: Sequence[Any] = ()
+    if out is not None:
+        values = cast(Sequence[Any], out) if isinstance(out, tuple | list) else (out,)
     if len(values) != len(call.results):
         raise ExecutionError(
             f"custom call @{call.target}: expected {len(call.results)} results, the function gave {len(values)}"
         )
     results: list[Array] = []
     for i, (value, spec) in enumerate(zip(values, call.results, strict=True)):
-        array = np.asarray(value)
+        array: Array = np.asarray(value)
         if array.dtype != spec.dtype.numpy or array.shape != spec.shape:
             found = f"{array.dtype}{list(array.shape)}"
             raise ExecutionError(

@@ -11,6 +11,7 @@ Sources: LAPACK Users' Guide; the calls' operands and attributes from jaxlib, `j
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,9 +82,12 @@ def _routine(names: str, *ranks: int) -> Callable[[Kernel], Kernel]:
 
 def _lapack(name: str, *arrays: Array) -> Any:
     """SciPy's wrapper of a routine for the arrays' element type."""
-    from scipy.linalg import get_lapack_funcs
+    return _scipy_linalg().get_lapack_funcs(name, arrays)
 
-    return get_lapack_funcs(name, arrays)
+
+def _scipy_linalg() -> Any:
+    # SciPy takes longer to import than many programs take to run.
+    return importlib.import_module("scipy.linalg")
 
 
 def _letter(call: CustomCall, name: str) -> str:
@@ -144,7 +148,7 @@ def _geqrf(call: CustomCall, a: Array) -> Sequence[Any]:
 def _geqp3(call: CustomCall, a: Array, jpvt: Array) -> Sequence[Any]:
     """a P = Q R with pivoted columns, which count from 1. Columns with jpvt != 0 stay in front, in their order."""
     if not a.size:
-        return a, np.arange(1, a.shape[1] + 1), None
+        return a, np.arange(1, a.shape[1] + 1, dtype=np.int32), None
     fixed = np.flatnonzero(jpvt)
     free = np.flatnonzero(jpvt == 0)
     if not fixed.size:
@@ -259,13 +263,17 @@ def _geev(call: CustomCall, a: Array) -> Sequence[Any]:
     return *w, vl if left else None, vr if right else None, info
 
 
+def _select_none(*_: Any) -> bool:
+    return False
+
+
 @_routine("gees", 2)
 def _gees(call: CustomCall, a: Array) -> Sequence[Any]:
     """Schur form a = Z T Z^H: T, Z, eigenvalues, the number of selected ones, info."""
     if not a.size:
         return (None,) * (len(call.results) - 1) + (0,)
     vectors = _letter(call, "mode") == "V"
-    t, selected, *w, z, _, info = _lapack("gees", a)(lambda *_: False, a, compute_v=vectors)
+    t, selected, *w, z, _, info = _lapack("gees", a)(_select_none, a, compute_v=vectors)
     return t, z if vectors else None, *w, selected, info
 
 
@@ -292,13 +300,11 @@ def _sytrd(call: CustomCall, a: Array) -> Sequence[Any]:
 @_routine("trsm", 2, 2)
 def _trsm(call: CustomCall, a: Array, b: Array) -> Sequence[Any]:
     """x with op(a) x = b (side L) or x op(a) = b, for triangular a."""
-    from scipy.linalg import get_blas_funcs
-
     if not b.size:
         return (b,)
     trans = {"N": 0, "T": 1, "C": 2}[_letter(call, "trans_x")]
     lower, unit = _letter(call, "uplo") == "L", _letter(call, "diag") == "U"
-    solve: Any = get_blas_funcs("trsm", (a, b))
+    solve: Any = _scipy_linalg().get_blas_funcs("trsm", (a, b))
     return (solve(1, a, b, side=_letter(call, "side") == "R", lower=lower, trans_a=trans, diag=unit),)
 
 
