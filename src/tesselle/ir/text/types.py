@@ -107,10 +107,8 @@ class TypeParser(Lexer, ABC):
 
     def _shaped_of_dialect(self, m: re.Match[str]) -> Type:
         """A shaped type whose element type is written `!dialect.type<…>`, or an alias."""
-        inner = self.nested(m[3], _read_element_and_encoding)
-        assert isinstance(inner, tuple)
-        element: Any = inner[0]
-        encoding: Any = inner[1]
+        found: Any = self.nested(m[3], _read_element_and_encoding)
+        element, encoding = found
         if not isinstance(element, DType):
             self.unsupported_type(f"{element} is no element type", self.pos)
         shape = self._dims("".join(m[2].split()))
