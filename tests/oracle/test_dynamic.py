@@ -15,6 +15,11 @@ from oracle_harness import assert_close, lowered, sample
 from tesselle.ir.text import parse_module
 from tesselle.reference import interpret
 
+
+def pool(x: Any) -> Any:
+    return lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 2), "VALID")
+
+
 PROGRAMS: dict[str, Callable[..., Any]] = {
     "elementwise": lambda x: jnp.tanh(x) * 2 + 1,
     "softmax": lambda x: jax.nn.softmax(x, -1),
@@ -41,7 +46,8 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     ),
-    "pooling": lambda x: lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 2), "VALID"),
+    "pooling": pool,
+    "pooling-gradient": jax.grad(lambda x: pool(x).sum()),
 }
 
 
