@@ -33,7 +33,7 @@ REPORT_EVERY = 250
     type=click.Choice([f.value for f in Form]),
     default=Form.ARGUMENTS.value,
     show_default=True,
-    help="Arguments as the harness draws them, the same as constants, or a batch of them of dynamic size.",
+    help="Arguments as the harness draws them, the same as constants, a batch of dynamic size, or with a gradient.",
 )
 @click.option("--x64", is_flag=True, help="JAX's 64-bit mode, with its additional cases.")
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
@@ -30,6 +30,8 @@ class Form(Enum):
     """A function without arguments: what the harness draws stands in the program, as in files of tests."""
     BATCHED = "batched"
     """vmap of the function, exported by JAX for a leading dimension of any size: dynamic shapes."""
+    GRADIENT = "gradient"
+    """The function and its vector-Jacobian product with respect to all arguments of float types."""
 
 
 class Outcome(Enum):
@@ -126,16 +128,40 @@ def build(case: Case, form: Form, seconds: Seconds) -> Program:
 
 
 def _with_arguments(harness: Any, rng: np.random.RandomState, seconds: Seconds) -> Program:
+    return _as_it_is(harness.dyn_fun, harness.dyn_args_maker(rng), seconds)
+
+
+def _as_it_is(function: Callable[..., Any], arguments: Sequence[Any], seconds: Seconds) -> Program:
     import jax
 
-    arguments = harness.dyn_args_maker(rng)
     with _timed(seconds, "lower"):
         # Arguments that nothing uses stay, so that the program takes what the function takes.
-        lowered = jax.jit(harness.dyn_fun, keep_unused=True).lower(*arguments)
+        lowered = jax.jit(function, keep_unused=True).lower(*arguments)
         text = lowered.as_text()
     leaves, avals = jax.tree.leaves(arguments), jax.tree.leaves(lowered.in_avals)
     converted = [_array(leaf, aval) for leaf, aval in zip(leaves, avals, strict=True)]
     return Program(text, converted, _run_xla(lowered, arguments, seconds))
+
+
+def _with_gradient(harness: Any, rng: np.random.RandomState, seconds: Seconds) -> Program:
+    import jax
+    from jax import numpy as jnp
+
+    arguments = [jnp.asarray(x) if hasattr(x, "dtype") else x for x in harness.dyn_args_maker(rng)]
+
+    def product(*arguments: Any) -> Any:
+        results, pull_back = jax.vjp(harness.dyn_fun, *arguments)
+        # float0, the cotangent of what has no derivative, is no type of a program.
+        cotangents = jax.tree.map(
+            lambda r: jnp.full_like(r, 0.5) if jnp.issubdtype(r.dtype, jnp.inexact) else np.zeros(r.shape, jax.float0),
+            results,
+        )
+        gradients = jax.tree.leaves(pull_back(cotangents))
+        return results, [g for g in gradients if g.dtype != jax.float0]
+
+    if not any(jnp.issubdtype(x.dtype, jnp.inexact) for x in jax.tree.leaves(arguments)):
+        raise NothingToCompare("there is no argument of a float type")
+    return _as_it_is(product, arguments, seconds)
 
 
 def _with_constants(harness: Any, rng: np.random.RandomState, seconds: Seconds) -> Program:
@@ -172,7 +198,12 @@ def _batched(harness: Any, rng: np.random.RandomState, seconds: Seconds) -> Prog
     return Program(text, converted, _run_xla(lowered, arguments, seconds))
 
 
-_LOWER = {Form.ARGUMENTS: _with_arguments, Form.CONSTANTS: _with_constants, Form.BATCHED: _batched}
+_LOWER = {
+    Form.ARGUMENTS: _with_arguments,
+    Form.CONSTANTS: _with_constants,
+    Form.BATCHED: _batched,
+    Form.GRADIENT: _with_gradient,
+}
 
 
 def _run_xla(lowered: Any, arguments: Sequence[Any], seconds: Seconds) -> list[np.ndarray[Any, Any]]:
