@@ -143,3 +143,13 @@ func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> (tensor<?xf32>, tensor<
     np.testing.assert_array_equal(np.asarray(found[1]), x)
     with pytest.raises(ExecutionError, match="another size in dimension 0 after an iteration"):
         function(x, np.ones(6, np.float32))
+
+
+def test_an_empty_dimension_beside_a_dynamic_one(cache: Path) -> None:
+    text = """
+func.func @main(%a: tensor<?x2x3xf32>, %p: tensor<f32>) -> tensor<?x2x0xf32> {
+  %0 = stablehlo.pad %a, %p, low = [0, 0, -2], high = [0, 0, -3], interior = [0, 0, 1] : (tensor<?x2x3xf32>, tensor<f32>) -> tensor<?x2x0xf32>
+  return %0 : tensor<?x2x0xf32>
+}"""  # noqa: E501
+    function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
+    assert np.asarray(function(np.ones((4, 2, 3), np.float32), np.float32(0))).shape == (4, 2, 0)

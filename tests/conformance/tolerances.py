@@ -41,8 +41,8 @@ GROUPS: dict[tuple[str, str], Tolerance] = {
 """(group, element type) -> the tolerance where it is not the default."""
 
 SUMS = frozenset(
-    "conv_general_dilated cumlogsumexp cumprod cumsum custom_linear_solve dot_general fft reduce_sum reduce_window_add "
-    "scatter_add select_and_scatter_add tridiagonal_solve triangular_solve".split()
+    "conv_general_dilated cumlogsumexp cumprod cumsum custom_linear_solve dot_general fft reduce reduce_sum "
+    "reduce_window_add scatter_add select_and_scatter_add tridiagonal_solve triangular_solve".split()
 )
 """Groups whose results are sums: another order of the terms gives another rounding of each partial sum."""
 
