@@ -37,6 +37,6 @@ def build_images(
         entries.append(translated.entries)
     if problems:
         raise Unsupported.several(problems)
-    jobs.append(CompileJob(runtime_ir(target), target, RUNTIME_NAME))
+    jobs.append(CompileJob(runtime_ir(target), target, RUNTIME_NAME, shared=True))
     *objects, runtime = compile_objects(jobs, options, progress)
     return [link_flat_image((o, runtime), e) for o, e in zip(objects, entries, strict=True)]
