@@ -25,7 +25,14 @@ from tesselle.ir.attributes import (
     OpaqueAttr,
     SymbolRef,
 )
-from tesselle.ir.text.elements import ElementsError, array_from_tokens, decode_raw, from_bytes, scalar_from_token, splat
+from tesselle.ir.text.elements import (
+    ElementsError,
+    array_from_tokens,
+    decode_raw,
+    from_resource,
+    scalar_from_token,
+    splat,
+)
 from tesselle.ir.text.lexer import describe
 from tesselle.ir.text.registry import ATTRIBUTE_PARSERS, ENUMS, load_dialect
 from tesselle.ir.text.types import SHAPED, TypeParser
@@ -433,7 +440,7 @@ class AttributeParser(TypeParser):
         if data is None:
             self.fail(f"resource {name} is not in this text", at)
         try:
-            return from_bytes(data, t)
+            return from_resource(data, t)
         except ElementsError as error:
             self.fail(str(error), at)
 

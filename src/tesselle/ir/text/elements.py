@@ -43,7 +43,19 @@ def decode_raw(digits: str, type: TensorType | VectorType) -> DenseElements:
     return from_bytes(data, type)
 
 
-def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
+def from_resource(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
+    """The elements that a resource holds: all of them, booleans as one byte each; the array is a view of `data`."""
+    shape = static_shape(type)
+    count = math.prod(shape)
+    size = type.dtype.size_bytes
+    if len(data) != count * size:
+        raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
+    if type.dtype.is_bool:
+        return DenseElements(np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape), type)
+    return DenseElements(np.frombuffer(data, type.dtype.numpy).reshape(shape), type)
+
+
+def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
     """The elements that `data` holds in MLIR's raw form; the array is a view of `data` but for booleans."""
     shape = static_shape(type)
     count = math.prod(shape)
