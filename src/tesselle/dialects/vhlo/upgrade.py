@@ -179,6 +179,8 @@ _ONES = ("window_strides", "lhs_dilation", "rhs_dilation", "base_dilations", "wi
 
 def _says_absent(name: str, value: Any) -> bool:
     """Whether the value of an optional attribute is what VHLO writes when it is absent."""
+    if name in ("arg_attrs", "res_attrs") and isinstance(value, tuple):
+        return not any(value)  # pyright: ignore[reportUnknownArgumentType]  # a list of dictionaries
     if isinstance(value, str | tuple | dict):
         return len(value) == 0  # pyright: ignore[reportUnknownArgumentType]  # of whatever
     if isinstance(value, DenseElements):
