@@ -45,7 +45,7 @@ WITHOUT_LOWERING: dict[str, str] = _table(
     ),
     ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", HOST),
     (
-        "stablehlo.after_all stablehlo.composite stablehlo.create_token stablehlo.custom_call"
+        "stablehlo.after_all stablehlo.composite stablehlo.create_token"
         " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
         BEFORE,
     ),

@@ -61,6 +61,12 @@ class Interpreter:
                 environment[value] = result
         return []
 
+    def run_ops(self, ops: Sequence[Op]) -> None:
+        """Run operations whose operands are known."""
+        for op in ops:
+            results = self.run_op(op, [self.environment[v] for v in op.operands])
+            self.environment.update(zip(op.results, results, strict=True))
+
     def run_elementwise(self, block: Block, args: Sequence[Array]) -> list[Array]:
         """Run a block of scalar operations on whole arrays; results broadcast lazily."""
         environment = self.environment

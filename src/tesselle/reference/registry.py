@@ -38,6 +38,10 @@ class RegionRunner(Protocol):
         """Run a block of scalar operations on whole arrays at once, with NumPy's broadcasting."""
         ...
 
+    def run_ops(self, ops: Sequence[Op]) -> None:
+        """Run operations in order; their results are in `environment` afterwards."""
+        ...
+
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
         """Run the function `name` of the module."""
         ...
