@@ -16,8 +16,8 @@ from tesselle.ir.core import Op
 class Upgrade:
     """What becomes of an operation: an operation of class `cls`.
 
-    `names` are the attributes that the old operation has; `attributes` makes those of the new one (DecodeError when they
-    make no sense); `finish` is called for the new operation when its regions are complete.
+    `names` are the attributes that the old operation has; `attributes` makes those of the new one (DecodeError when
+    they make no sense); `finish` is called for the new operation when its regions are complete.
     """
 
     cls: type[Op]

@@ -60,8 +60,8 @@ def _channel(e: Entry) -> ChannelHandle:
 
 
 def _convolution(e: Entry) -> ConvDimensionNumbers:
-    s, l = e.signed, e.ints
-    return ConvDimensionNumbers(s(), s(), l(), s(), s(), l(), s(), s(), l())
+    one, several = e.signed, e.ints
+    return ConvDimensionNumbers(one(), one(), several(), one(), one(), several(), one(), one(), several())
 
 
 def _dot(e: Entry) -> DotDimensionNumbers:

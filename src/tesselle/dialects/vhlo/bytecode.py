@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-import tesselle.dialects.vhlo.upgrade  # pyright: ignore[reportUnusedImport]  # it registers the upgrades
+import tesselle.dialects.vhlo.upgrade  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers the upgrades
 from tesselle.dialects.stablehlo.attributes import RngDistribution
 from tesselle.dialects.stablehlo.bytecode import (
     ACCURACIES,

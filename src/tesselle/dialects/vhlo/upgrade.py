@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-import tesselle.dialects.stablehlo  # pyright: ignore[reportUnusedImport]  # it declares the operations
+import tesselle.dialects.stablehlo  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it declares the operations
 from tesselle.dialects.core import func
 from tesselle.dialects.stablehlo.attributes import (
     ChannelHandle,
@@ -22,6 +22,7 @@ from tesselle.dialects.stablehlo.attributes import (
     DotAlgorithm,
     DotDimensionNumbers,
     GatherDimensionNumbers,
+    Precision,
     ResultAccuracy,
     ScatterDimensionNumbers,
 )
@@ -62,7 +63,9 @@ _MISSING: dict[str, str] = {
     "send_v1": "source_target_pairs",
     **{
         f"{name}_v1": "result_accuracy"
-        for name in "cbrt cosine exponential exponential_minus_one log log_plus_one logistic rsqrt sine sqrt tan tanh".split()
+        for name in (
+            "cbrt cosine exponential exponential_minus_one log log_plus_one logistic rsqrt sine sqrt tan tanh".split()
+        )
     },
 }
 """What operations, in one version or in all of them, do not have yet."""
@@ -181,8 +184,10 @@ def _says_absent(name: str, value: Any) -> bool:
     """Whether the value of an optional attribute is what VHLO writes when it is absent."""
     if name in ("arg_attrs", "res_attrs") and isinstance(value, tuple):
         return not any(value)  # pyright: ignore[reportUnknownArgumentType]  # a list of dictionaries
-    if isinstance(value, str | tuple | dict):
-        return len(value) == 0  # pyright: ignore[reportUnknownArgumentType]  # of whatever
+    if isinstance(value, tuple):
+        return all(v is Precision.DEFAULT for v in value)  # pyright: ignore[reportUnknownVariableType]  # of whatever
+    if isinstance(value, str | dict):
+        return not value
     if isinstance(value, DenseElements):
         if name in _ONES:
             return bool((value.array == 1).all())

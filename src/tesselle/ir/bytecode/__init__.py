@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 
-import tesselle.ir.bytecode.builtin  # pyright: ignore[reportUnusedImport]  # it registers the builtin encodings
+import tesselle.ir.bytecode.builtin  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers the builtin encodings
 from tesselle.ir.bytecode.reader import Reader
 from tesselle.ir.bytecode.sections import MAGIC, read_sections
 from tesselle.ir.core import Block, Op, Region

@@ -23,7 +23,7 @@ from tesselle.ir.attributes import (
 from tesselle.ir.bytecode.entries import Entry
 from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, ReadAttribute, ReadType
 from tesselle.ir.text.codec import DYNAMIC
-from tesselle.ir.text.elements import ElementsError, from_bytes, from_resource
+from tesselle.ir.text.elements import ElementsError, from_bytes, from_resource, from_sparse
 from tesselle.ir.types import NAMED_TYPES, Dim, FunctionType, MemRefType, TensorType, TupleType, Type, VectorType
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import BF16, DTYPES, F16, F32, F64, I64, INDEX, DType
@@ -144,6 +144,18 @@ def _dense_array(e: Entry) -> DenseArray:
     return DenseArray(t, tuple(map(bool, values)) if t.is_bool else tuple(values))
 
 
+def _sparse(e: Entry) -> DenseElements:
+    t = shaped(e)
+    at = e.pos
+    indices, values = e.attribute(), e.attribute()
+    if not isinstance(indices, DenseElements) or not isinstance(values, DenseElements):
+        e.fail("sparse elements need indices and values", at)
+    try:
+        return from_sparse(indices.array, values.array, t)
+    except ElementsError as error:
+        e.fail(str(error), at)
+
+
 def _call_site(e: Entry) -> CallSiteLocation:
     callee = e.location()
     return CallSiteLocation(callee, e.location())
@@ -199,7 +211,7 @@ ATTRIBUTES: dict[int, ReadAttribute] = {
     17: _dense_array,
     18: _dense,
     19: lambda e: _unsupported(e, "tensors of strings"),
-    20: lambda e: _unsupported(e, "sparse elements"),
+    20: _sparse,
     21: lambda e: _unsupported(e, "distinct attributes"),
     22: _file_range,
 }
@@ -291,7 +303,20 @@ TYPES: dict[int, ReadType] = {
     18: lambda e: _unsupported(e, "tensors without a rank"),
     19: _vector,
     20: lambda e: _unsupported(e, "scalable vectors"),
+    21: lambda _: NAMED_TYPES["tf32"],
 }
+
+_SMALL_FLOATS = (
+    "f8E5M2 f8E4M3 f8E4M3FN f8E5M2FNUZ f8E4M3FNUZ f8E4M3B11FNUZ f8E3M4 f4E2M1FN f6E2M3FN f6E3M2FN f8E8M0FNU".split()
+)
+"""Types from code 22 on; older producers write them as text."""
+
+
+def _constant_type(t: Type) -> ReadType:
+    return lambda _: t
+
+
+TYPES.update({code: _constant_type(DTYPES[name]) for code, name in enumerate(_SMALL_FLOATS, 22)})
 
 ATTRIBUTE_READERS["builtin"] = ATTRIBUTES
 TYPE_READERS["builtin"] = TYPES

@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from tesselle.ir.attributes import Attribute, DenseArray
 from tesselle.ir.bytecode.entries import Entry, EntryTable
-from tesselle.ir.bytecode.registry import OpForm, find_form, unregistered_form
+from tesselle.ir.bytecode.registry import OpForm, Property, find_form, unregistered_form
 from tesselle.ir.bytecode.sections import (
     ELIDED_LOCATIONS,
     LAZY_REGIONS,
@@ -51,8 +51,9 @@ _Attributes = tuple[dict[str, Attribute], tuple[int, ...] | None]
 class _Level:
     """A region that is being read, and what is left to do around it.
 
-    `queue` holds the other regions of its operation, and `finish` is called behind the last one. `values` are those of its isolated scope, from `start` on its own;
-    `next_value` is the number of the next definition. `end` is where the section of an isolated region ends.
+    `queue` holds the other regions of its operation, and `finish` is called behind the last one. `values` are those of
+    its isolated scope, from `start` on its own; `next_value` is the number of the next definition. `end` is where the
+    section of an isolated region ends.
     """
 
     region: Region
@@ -431,12 +432,7 @@ class Reader:
         found: dict[str, Any] = {}
         attribute_index, property_index = key
         if attribute_index >= 0:
-            if attribute_index >= len(self.table.attributes):
-                s.fail(f"there is no attribute {attribute_index}: the file has {len(self.table.attributes)}", start)
-            dictionary = self.table.attribute(attribute_index)
-            if not isinstance(dictionary, dict):
-                s.fail(f"expected a dictionary of attributes, found {dictionary}", start)
-            found.update(dictionary)
+            found.update(self._dictionary(attribute_index, start))
         if property_index >= 0:
             for name, value in self._properties(form, property_index, start).items():
                 if name in found:
@@ -451,32 +447,38 @@ class Reader:
         form.attributes[key] = decoded
         return decoded
 
+    def _dictionary(self, index: int, start: int) -> dict[str, Any]:
+        """The attribute of that number, which must be a dictionary."""
+        if index >= len(self.table.attributes):
+            self.stream.fail(f"there is no attribute {index}: the file has {len(self.table.attributes)}", start)
+        found: Any = self.table.attribute(index)
+        if not isinstance(found, dict):
+            self.stream.fail(f"expected a dictionary of attributes, found {found}", start)
+        return cast("dict[str, Any]", found)
+
     def _properties(self, form: _Form, index: int, start: int) -> dict[str, Any]:
         places = self.sections.properties
         if form.registered and index >= len(places):
             self.stream.fail(f"there are no properties {index}: the file has {len(places)}", start)
         if not form.registered:
-            value = self.table.attribute(index)
-            if not isinstance(value, dict):
-                self.stream.fail(f"expected a dictionary of properties, found {value}", start)
-            return value
+            return self._dictionary(index, start)
         if issubclass(form.cls, UnregisteredOp):
             return {}
         begin, end = places[index]
         whole = self.sections.stream(Section.PROPERTIES)
         entry = Entry(self.table, bytes(whole.data[begin:end]), whole.base + begin)
-        native = self.sections.version >= NATIVE_SEGMENTS
         groups = (("operandSegmentSizes", form.form.operand_groups), ("resultSegmentSizes", form.form.result_groups))
+        listed = form.form.properties
+        if self.sections.version < NATIVE_SEGMENTS:
+            # Sizes of groups stand among the other attributes then.
+            sizes = (Property(name) for name, count in groups if count)
+            listed = tuple(sorted((*listed, *sizes), key=lambda p: p.name))
         found: dict[str, Any] = {}
-        if not native:
-            for name, count in groups:
-                if count:
-                    found[name] = entry.attribute()
-        for p in form.form.properties:
+        for p in listed:
             value = entry.attribute() if p.required else entry.optional_attribute()
             if p.required or value is not None:
                 found[p.name] = value
-        if native:
+        if self.sections.version >= NATIVE_SEGMENTS:
             for name, count in groups:
                 if count:
                     found[name] = DenseArray(I32, _sparse(entry, count))
