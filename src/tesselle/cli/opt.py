@@ -35,7 +35,7 @@ def command(
     split_input: bool,
     list_passes: bool,
 ) -> None:
-    """Read SOURCE (MLIR text; `-`: standard input), run passes over it in the order given, and print it.
+    """Read SOURCE (MLIR text or bytecode; `-`: standard input), run passes over it in the order given, and print it.
 
     Facts that a pass needs of the IR are the caller's business here; the result is verified.
     """
@@ -46,16 +46,18 @@ def command(
     from tesselle.ir.passes import parse_pass
 
     passes = [parse_pass(text) for text in pass_texts]
+    from tesselle.frontends.stablehlo import map_file
+
     if str(source) == "-":
-        name, text = "<stdin>", sys.stdin.read()
+        name, data = "<stdin>", sys.stdin.buffer.read()
     else:
-        name, text = str(source), source.read_text()
+        name, data = str(source), map_file(source)
     if not split_input:
-        click.echo(_transform(text, name, passes, verify_each=verify_each, generic=generic))
+        click.echo(_transform(data, name, passes, verify_each=verify_each, generic=generic))
         return
     parts = [
-        _transform(part, name, passes, verify_each=verify_each, generic=generic).rstrip("\n") + "\n"
-        for part in split_text(text)
+        _transform(part.encode(), name, passes, verify_each=verify_each, generic=generic).rstrip("\n") + "\n"
+        for part in split_text(bytes(data).decode())
     ]
     click.echo("// -----\n".join(parts), nl=False)
 
@@ -83,12 +85,13 @@ def import_passes() -> None:
             importlib.import_module(module.name)
 
 
-def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
+def _transform(data: bytes | memoryview, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
+    from tesselle.frontends.stablehlo import read_module
     from tesselle.ir.passes import Fact, Pipeline
-    from tesselle.ir.text import parse_module, print_op
+    from tesselle.ir.text import print_op
     from tesselle.ir.verify import verify_all
 
-    module = parse_module(text, name)
+    module = read_module(data, name)
     verify_all(module)
     Pipeline(tuple(passes), start=frozenset(Fact), verify_each=verify_each).run(module)
     verify_all(module)

@@ -63,7 +63,7 @@ class Recorder:
 
     def functions(self) -> dict[str, HostFunction]:
         """Target -> host function, for `tesselle.load` and the reference interpreter."""
-        return {target: self._note for target in TARGETS}
+        return dict.fromkeys(TARGETS, self._note)
 
     def _note(self, call: CustomCall, *operands: Array) -> None:
         problem = _problem(call, operands, self.probes)

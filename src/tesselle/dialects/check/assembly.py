@@ -18,7 +18,6 @@ from tesselle.ir.text.printer import Printer
 from tesselle.ir.text.registry import register_assembly
 from tesselle.ir.types import TensorType
 
-
 _INTEGERS = ("max_ulp_difference", "min_ulp_difference", "iteration")
 
 
