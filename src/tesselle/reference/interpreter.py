@@ -11,6 +11,7 @@ from tesselle.dialects.core.func import CallOp, FuncOp
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
 from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type, shapes_compatible
+from tesselle.reference.quantization import is_quantized, run_quantized
 from tesselle.reference.registry import REGION_SEMANTICS, SEMANTICS, Array, element_dtype
 from tesselle.support.custom_calls import HostFunction
 from tesselle.support.diagnostics import InvocationError, Unsupported
@@ -86,6 +87,12 @@ class Interpreter:
 
     def run_op(self, op: Op, operands: Sequence[Array]) -> list[Array]:
         """The results of one operation; Unsupported when it has no meaning here."""
+        if is_quantized(op):
+            return run_quantized(op, operands, self._run_plain)
+        return self._run_plain(op, operands)
+
+    def _run_plain(self, op: Op, operands: Sequence[Array]) -> list[Array]:
+        """As run_op, for an operation without quantized tensors, or one that moves what they store."""
         cls = type(op)
         pure = SEMANTICS.get(cls)
         if pure is not None:
