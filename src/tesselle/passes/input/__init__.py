@@ -3,6 +3,8 @@
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
+from tesselle.passes.input.expand_fft import ExpandFft
+from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
@@ -15,6 +17,8 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
+        ExpandLinearAlgebra(),
+        ExpandFft(),
         SimplifyStablehlo(),
     )
 
@@ -25,6 +29,8 @@ __all__ = [
     "INPUT_PASSES",
     "ExpandChecks",
     "ExpandCustomCalls",
+    "ExpandFft",
+    "ExpandLinearAlgebra",
     "ExpandQuantized",
     "InlineCalls",
     "SimplifyStablehlo",
