@@ -2,6 +2,7 @@
 
 from tesselle.reference.stablehlo import (
     chlo,
+    chlo_structured,
     contraction,
     control_flow,
     convolution,
@@ -17,6 +18,7 @@ from tesselle.reference.stablehlo import (
 
 __all__ = [
     "chlo",
+    "chlo_structured",
     "contraction",
     "control_flow",
     "convolution",
