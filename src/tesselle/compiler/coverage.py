@@ -45,13 +45,13 @@ WITHOUT_LOWERING: dict[str, str] = _table(
     ),
     ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", HOST),
     (
-        "stablehlo.after_all stablehlo.composite stablehlo.create_token stablehlo.custom_call"
+        "stablehlo.after_all stablehlo.composite stablehlo.create_token"
         " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
         BEFORE,
     ),
+    ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
     (
-        "stablehlo.cholesky stablehlo.fft stablehlo.rng stablehlo.rng_bit_generator stablehlo.triangular_solve"
-        " stablehlo.unary_einsum",
+        "stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve stablehlo.unary_einsum",
         LATER,
     ),
     ("stablehlo.return", TERMINATOR),

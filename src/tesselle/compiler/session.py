@@ -148,6 +148,7 @@ class _Compilation:
             folder,
             None if folder is None else _ExecutableDump(folder),
             item if self.progress is not None else None,
+            o.custom_calls,
         )
 
     def _tell(self, phase: str, done: int, total: int, item: str = "", item_done: int = 0, item_total: int = 0) -> None:

@@ -27,6 +27,7 @@ class Interpreter:
         self.functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
         self.environment: dict[Value, Array] = {}
         self.loop_indices: Sequence[Array] = ()
+        self.draws = 0
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
         """Run the function `name`; InvocationError when there is none or `args` do not fit."""
@@ -60,6 +61,12 @@ class Interpreter:
                 _check(value.type, result, f"result of {op.name} at {op.location}")
                 environment[value] = result
         return []
+
+    def run_ops(self, ops: Sequence[Op]) -> None:
+        """Run operations whose operands are known."""
+        for op in ops:
+            results = self.run_op(op, [self.environment[v] for v in op.operands])
+            self.environment.update(zip(op.results, results, strict=True))
 
     def run_elementwise(self, block: Block, args: Sequence[Array]) -> list[Array]:
         """Run a block of scalar operations on whole arrays; results broadcast lazily."""

@@ -24,11 +24,13 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Results])
 class RegionRunner(Protocol):
     """What the meaning of an operation with regions may ask of the interpreter.
 
-    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays.
+    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as
+    arrays; `draws` how often stablehlo.rng has run.
     """
 
     environment: dict[Value, Array]
     loop_indices: Sequence[Array]
+    draws: int
 
     def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
         """Run the only block of `region` on `args`; the operands of its terminator."""
@@ -36,6 +38,10 @@ class RegionRunner(Protocol):
 
     def run_elementwise(self, block: Block, args: Sequence[Array]) -> list[Array]:
         """Run a block of scalar operations on whole arrays at once, with NumPy's broadcasting."""
+        ...
+
+    def run_ops(self, ops: Sequence[Op]) -> None:
+        """Run operations in order; their results are in `environment` afterwards."""
         ...
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:

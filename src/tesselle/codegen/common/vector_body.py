@@ -191,13 +191,16 @@ class BodyVectorizer:
         return total if scalar == 0 else self.b.insert(arith.AddIOp(total, start)).result
 
     def _load_lanes(self, buffer: Value, indices: Sequence[Lane], type: VectorType) -> Value:
-        """Element by element, for types that have no gather. Unset lanes of a mask read what lane 0 reads, which is
-        set wherever a masked step runs."""
+        """Element by element, for types that have no gather. Lanes that are not set read what lies at index 0."""
         assert self.lanes is not None
         vectors = [v if is_uniform(v) else as_vector(self.b, v, self.lanes) for v in indices]
         if self.mask is not None:
+            start = zero(self.b, VectorType((self.lanes,), INDEX))
             vectors = [
-                v if is_uniform(v) else self._first_where_unset(as_vector(self.b, v, self.lanes)) for v in vectors
+                v
+                if is_uniform(v)
+                else self.b.insert(arith.SelectOp(self.mask, as_vector(self.b, v, self.lanes), start)).result
+                for v in vectors
             ]
         result = zero(self.b, type)
         for lane in range(self.lanes):
@@ -208,11 +211,6 @@ class BodyVectorizer:
             element = self.b.insert(memref.LoadOp(buffer, at)).result
             result = self.b.insert(vector.InsertOp(element, result, (lane,))).result
         return result
-
-    def _first_where_unset(self, v: Value) -> Value:
-        assert self.lanes is not None and self.mask is not None
-        first = as_vector(self.b, self.b.insert(vector.ExtractOp(v, (0,))).result, self.lanes)
-        return self.b.insert(arith.SelectOp(self.mask, v, first)).result
 
     def load(self, buffer: Value, indices: Sequence[Value]) -> Value:
         """`lanes` contiguous elements, those of unset lanes being 0."""

@@ -369,7 +369,9 @@ class Parser(DefinitionParser):
             decoded = dict(attributes)
         if segments is None and spec_has_segments(cls):
             segments = _default_segments(cls, len(operands))
-        return cls.build(operands, results, decoded, regions, successors, segments)
+        op = cls.build(operands, results, decoded, regions, successors, segments)
+        op.complete()
+        return op
 
     def declared_attributes(self, cls: type[Op], attributes: dict[str, Attribute]) -> None:
         """Read a dictionary into `attributes`, decoded as the declaration says."""

@@ -120,7 +120,7 @@ class Shapes:
                 return self.of(_forwarded(op)[value.index])
             case scf.IfOp():
                 return self._same_in_both(op, value.index)
-            case flow.DispatchRegionOp() | flow.DispatchOp():
+            case flow.DispatchRegionOp() | flow.DispatchOp() | flow.HostCallOp():
                 rest = iter(op.result_dims)
                 for r in op.results:
                     mine = [next(rest) for s in tensor_type(r).shape if s is None]

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tesselle.dialects.chlo.elementwise import ConstantLikeOp
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo import shape as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
 from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSliceOp
-from tesselle.ir.attributes import DenseElements
+from tesselle.ir.attributes import DenseElements, FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
 from tesselle.ir.types import TensorType
@@ -23,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Tensor:
-    """A value of StableHLO; numbers become splat constants of its type. Shapes are static where a number takes part."""
+    """A value of StableHLO; numbers become splat constants of its type."""
 
     def __init__(self, b: Builder, value: Value) -> None:
         self.b, self.value = b, value
@@ -33,8 +34,12 @@ class Tensor:
         return tensor_type(self.value)
 
     def number(self, value: Any) -> Tensor:
-        """A splat of this type."""
-        return splat(self.b, value, self.type)
+        """A splat of this shape and type."""
+        t = self.type
+        if t.is_static:
+            return splat(self.b, value, t)
+        kind = FloatAttr if t.dtype.is_float else IntegerAttr
+        return self._of(ConstantLikeOp, self.value, kind(value, t.dtype))
 
     def _of(self, cls: Any, *args: Any) -> Tensor:
         return Tensor(self.b, self.b.insert(cls(*args)).result)
