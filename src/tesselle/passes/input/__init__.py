@@ -2,10 +2,12 @@
 
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.expand_checks import ExpandChecks
+from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
 from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
+from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -17,6 +19,8 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
+        ExpandChlo(),
+        ExpandRng(),
         ExpandLinearAlgebra(),
         ExpandFft(),
         SimplifyStablehlo(),
@@ -28,10 +32,12 @@ INPUT_PASSES = input_passes()
 __all__ = [
     "INPUT_PASSES",
     "ExpandChecks",
+    "ExpandChlo",
     "ExpandCustomCalls",
     "ExpandFft",
     "ExpandLinearAlgebra",
     "ExpandQuantized",
+    "ExpandRng",
     "InlineCalls",
     "SimplifyStablehlo",
     "input_passes",
