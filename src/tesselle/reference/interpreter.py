@@ -30,6 +30,7 @@ class Interpreter:
         self.functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
         self.environment: dict[Value, Array] = {}
         self.loop_indices: Sequence[Array] = ()
+        self.draws = 0
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
         """Run the function `name`; InvocationError when there is none or `args` do not fit."""

@@ -26,12 +26,14 @@ class RegionRunner(Protocol):
     """What the meaning of an operation with regions may ask of the interpreter.
 
     `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays;
-    `host_functions` those that custom calls go to before the registered ones, by target.
+    `host_functions` those that custom calls go to before the registered ones, by target; `draws` how often
+    stablehlo.rng has run.
     """
 
     environment: dict[Value, Array]
     loop_indices: Sequence[Array]
     host_functions: Mapping[str, HostFunction]
+    draws: int
 
     def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
         """Run the only block of `region` on `args`; the operands of its terminator."""

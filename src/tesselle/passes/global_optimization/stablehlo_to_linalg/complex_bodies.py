@@ -60,15 +60,23 @@ def _multiply(b: Builder, x: Parts, y: Parts) -> Parts:
 
 
 def _divide(b: Builder, x: Parts, y: Parts) -> Parts:
-    """Smith's algorithm: scales by the larger part of the divisor, so that squares do not overflow."""
+    """Smith's algorithm: scales by the larger part of the divisor, so that squares do not overflow.
+
+    A divisor of 0 divides both parts, so that they become infinite or nan each.
+    """
     larger = b.insert(a.CmpFOp(a.CmpFPredicate.OGE, _new(b, m.AbsFOp, y[0]), _new(b, m.AbsFOp, y[1]))).result
     big, small = _new(b, a.SelectOp, larger, y[0], y[1]), _new(b, a.SelectOp, larger, y[1], y[0])
-    ratio = _new(b, a.DivFOp, small, big)
+    dtype = big.type
+    assert isinstance(dtype, DType)
+    zero = scalar_constant(b, 0, dtype)
+    is_zero = b.insert(a.CmpFOp(a.CmpFPredicate.OEQ, big, zero)).result
+    ratio = _new(b, a.SelectOp, is_zero, zero, _new(b, a.DivFOp, small, big))
     scale = _new(b, a.AddFOp, big, _new(b, a.MulFOp, small, ratio))
     u, v = _new(b, a.SelectOp, larger, x[0], x[1]), _new(b, a.SelectOp, larger, x[1], x[0])
     real = _new(b, a.DivFOp, _new(b, a.AddFOp, u, _new(b, a.MulFOp, v, ratio)), scale)
-    straight = _new(b, a.SubFOp, v, _new(b, a.MulFOp, u, ratio))
-    imaginary = _new(b, a.SelectOp, larger, straight, _new(b, a.NegFOp, straight))
+    scaled = _new(b, a.MulFOp, u, ratio)
+    # Negating a difference would make -0 of 0.
+    imaginary = _new(b, a.SelectOp, larger, _new(b, a.SubFOp, v, scaled), _new(b, a.SubFOp, scaled, v))
     return real, _new(b, a.DivFOp, imaginary, scale)
 
 
