@@ -83,7 +83,8 @@ def test_windows_of_padding(cache: Path) -> None:
   %r2 = "stablehlo.reduce_window"(%a, %b) <{{window_dimensions = array<i64: 1>,
     padding = dense<[[-1, -1]]> : tensor<1x2xi64>}}> {_body("add", "f32")} : ({tensor(x)}, tensor<f32>) -> tensor<1xf32>"""
     expected = [[-1, -1, 1, 2, 3, 3, -1], [], [1]]
-    check([x, init], body, [np.array(e, np.float32) for e in expected], cache)
+    # XLA's simplifier aborts on a window of one element in negative padding.
+    check([x, init], body, [np.array(e, np.float32) for e in expected], cache, xla=False)
 
 
 # ------------------------------------------------------------------------------------------ choices
@@ -181,7 +182,10 @@ def test_zero_sized_tensors(cache: Path) -> None:
         f"stablehlo.slice %a [0:0, 1:3] : ({t}) -> tensor<0x2xf32>": (0, 2),
         f"stablehlo.add %a, %a : {t}": (0, 3),
         f"stablehlo.exponential %a : {t}": (0, 3),
-        f"stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({t}, tensor<3x4xf32>) -> tensor<0x4xf32>": (0, 4),
+        f"stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({t}, tensor<3x4xf32>) -> tensor<0x4xf32>": (
+            0,
+            4,
+        ),
         f"stablehlo.concatenate %a, %a, dim = 0 : ({t}, {t}) -> {t}": (0, 3),
         "stablehlo.iota dim = 0 : tensor<0x4xf32>": (0, 4),
         f"stablehlo.convert %a : ({t}) -> tensor<0x3xf32>": (0, 3),

@@ -16,7 +16,7 @@ from tesselle.ir.core import Op, Value, constant_elements
 from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, scalar_constant
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import as_index, emit_scalar
-from tesselle.support.dtypes import INDEX, DType
+from tesselle.support.dtypes import INDEX
 
 LIMIT = 16
 """Tensors with more elements than this are device tensors."""
