@@ -43,7 +43,8 @@ def cbrt(x: Array) -> Array:
 def expm1(x: Array) -> Array:
     """(e**a - 1) cos b - 2 sin**2 (b/2) + i e**a sin b."""
     a, b = x.real, x.imag
-    half, whole = np.sin(b / 2), np.exp(x)
+    half: Array = np.sin(b / 2)
+    whole: Array = np.exp(x)
     near = np.expm1(a) * np.cos(b) - 2 * half * half
     is_real = b == 0
     real = np.where(is_real, np.expm1(a), np.where(a < 100, near, whole.real))
@@ -54,7 +55,7 @@ def log1p(x: Array) -> Array:
     """log1p(2a + a**2 + b**2) / 2 + i atan2(b, 1 + a), or log(1 + x) away from 0."""
     a, b = x.real, x.imag
     excess = a * (2 + a) + b * b
-    far = np.log(_join(1 + a, b))
+    far: Array = np.log(_join(1 + a, b))
     near = 0.5 * np.log1p(np.maximum(excess, -0.5))
     return _join(np.where((excess > -0.5) & (excess < 4), near, far.real), far.imag)
 
@@ -69,7 +70,8 @@ def logistic(x: Array) -> Array:
 
 def rsqrt(x: Array) -> Array:
     """1 / sqrt x."""
-    size, root = np.abs(x), np.sqrt(x)
+    size: Array = np.abs(x)
+    root: Array = np.sqrt(x)
     endless = np.isinf(size)
     zero = np.zeros((), size.dtype)
     real = np.where(endless, np.copysign(zero, root.real), root.real / size)
@@ -108,5 +110,5 @@ def divide(x: Array, y: Array) -> Array:
 def atan2(y: Array, x: Array) -> Array:
     """-i log((x + iy) / sqrt(x**2 + y**2))."""
     direction: Array = divide(_join(x.real - y.imag, x.imag + y.real), np.sqrt(x * x + y * y))
-    result = np.asarray(np.log(direction))
+    result: Array = np.log(direction)
     return _join(result.imag, -result.real)
