@@ -2,6 +2,7 @@
 #
 #   make demo      compile a real sentence-embedding model and run it
 #   make test      the whole test suite
+#   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
 #   make check     linters, types, import rules, formatting
 #   make bench     the benchmarks, beside JAX and NumPy in the same run
 #   make docs      the documentation, into site/
@@ -12,7 +13,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench docs native format lock clean
+.PHONY: demo test conformance check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -36,6 +37,9 @@ demo: $(STAMPS)/demo
 
 test: $(STAMPS)/dev
 	$(BIN)/python -m pytest -n $(JOBS) -p no:benchmark
+
+conformance: $(STAMPS)/dev
+	$(BIN)/python -m tests.conformance --jobs $(JOBS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <tuple>
 
@@ -112,9 +113,47 @@ int clear(PyObject* self) {
 PyType_Slot function_slots[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_clear, reinterpret_cast<void*>(clear)}, {0, nullptr}};
 
+/// Python's functions behind the calls of a program: `call(index, arguments, results)` gives None, or what went wrong.
+class PythonHostFunctions : public vm::HostFunctions {
+ public:
+  PythonHostFunctions(size_t count, nb::object call) : count_(count), call_(std::move(call)) {}
+  ~PythonHostFunctions() override {
+    if (!Py_IsInitialized()) {
+      (void)call_.release();
+      return;
+    }
+    const nb::gil_scoped_acquire gil;
+    call_.reset();
+  }
+
+  size_t count() const override { return count_; }
+  void call(uint32_t index, std::span<const Ref<hal::BufferView>> arguments,
+            std::span<const Ref<hal::BufferView>> results) const override {
+    const nb::gil_scoped_acquire gil;
+    const nb::object failure = call_(index, tensors(arguments), tensors(results));
+    if (!failure.is_none()) fail_execution(nb::cast<std::string>(failure));
+  }
+
+ private:
+  /// (bytes, code of the element type, shape) of each view.
+  static nb::list tensors(std::span<const Ref<hal::BufferView>> views) {
+    nb::list list;
+    for (const auto& view : views) {
+      const auto shape = view->shape();
+      list.append(nb::make_tuple(BufferHandle{view->bytes()}, view->dtype(),
+                                 std::vector<int64_t>(shape.begin(), shape.end())));
+    }
+    return list;
+  }
+
+  const size_t count_;
+  nb::object call_;
+};
+
 ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
                            const std::vector<std::tuple<nb::object, int64_t, int64_t>>& constants,
-                           const std::vector<ExecutableHandle>& executables, int64_t call_depth, int64_t steps) {
+                           const std::vector<ExecutableHandle>& executables, size_t host_function_count,
+                           nb::object host_call, int64_t call_depth, int64_t steps) {
   const auto code = import_python_buffer(host_program, false);
   vm::Module module = vm::parse_module({code->data(), static_cast<size_t>(code->length())});
   std::vector<Ref<hal::Buffer>> buffers;
@@ -132,8 +171,9 @@ ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
   std::vector<Ref<hal::Executable>> kernels;
   kernels.reserve(executables.size());
   for (const auto& executable : executables) kernels.push_back(executable.ref);
+  auto host_functions = std::make_unique<const PythonHostFunctions>(host_function_count, std::move(host_call));
   auto program = make_ref<vm::Program>(device.ref, std::move(module), std::move(buffers), std::move(kernels),
-                                       vm::Limits{call_depth, steps});
+                                       std::move(host_functions), vm::Limits{call_depth, steps});
   return {std::move(program)};  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the handle owns it
 }
 

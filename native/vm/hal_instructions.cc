@@ -146,6 +146,9 @@ bool Interpreter::hal(Opcode opcode, const uint32_t* w, Slot* regs) {
       invocation_.awaited_ = {Ref<hal::Semaphore>::share(f), 1};
       return true;
     }
+    case Opcode::HAL_HOST_CALL:
+      host_call(w, regs);
+      return false;
     default:
       // The verifier lets no unknown opcode through, and the interpreter's loop has all others.
       fail_execution("an instruction that this runtime cannot execute");
@@ -224,6 +227,21 @@ void Interpreter::execute(const uint32_t* w, Slot* regs) {
   invocation_.deferred_.push_back(
       make_ref<hal::Submission>(program().device(), Ref<hal::CommandBuffer>::share(commands(regs[w[1]])), buffers,
                                 std::move(waits), std::move(signals), invocation_.profiler_));
+}
+
+void Interpreter::host_call(const uint32_t* w, Slot* regs) {
+  const auto views = [&](const uint32_t* list) {
+    std::vector<Ref<hal::BufferView>> found;
+    found.reserve(list[0]);
+    for (uint32_t i = 0; i < list[0]; ++i) found.push_back(Ref<hal::BufferView>::share(view(regs[list[1 + i]])));
+    return found;
+  };
+  const std::vector<Ref<hal::BufferView>> arguments = views(w + 2);
+  const std::vector<Ref<hal::BufferView>> results = views(w + 3 + w[2]);
+  for (const auto& result : results) {
+    if (result->buffer()->is_read_only()) fail_execution("a host function would write to memory that is read-only");
+  }
+  program().host_functions().call(w[1], arguments, results);
 }
 
 }  // namespace tesselle::vm

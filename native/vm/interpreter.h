@@ -22,6 +22,7 @@ class Interpreter {
   void check_view(const uint32_t* w, Slot* regs);
   void load(Opcode opcode, const uint32_t* w, Slot* regs);
   void execute(const uint32_t* w, Slot* regs);
+  void host_call(const uint32_t* w, Slot* regs);
 
   const Program& program() const { return *invocation_.session_->program(); }
 

@@ -91,6 +91,12 @@ Status Invocation::resume(int64_t steps) {
     drop_frames();
     deferred_.clear();
     throw Error(error.kind(), place + ": " + error.what());
+  } catch (...) {
+    // What a host function lets through, such as KeyboardInterrupt, ends the call too.
+    status_ = Status::kDone;
+    drop_frames();
+    deferred_.clear();
+    throw;
   }
   // In state kWaiting whoever awaits does the work.
   if (status_ != Status::kWaiting) launch_deferred();

@@ -48,6 +48,7 @@ struct Environment {
     uint32_t push_count;
   };
   size_t constant_count = 0;
+  size_t host_function_count = 0;
   std::vector<std::vector<Entry>> executables;
 };
 

@@ -5,15 +5,18 @@
 namespace tesselle::vm {
 
 Program::Program(Ref<hal::Device> device, Module module, std::vector<Ref<hal::Buffer>> constants,
-                 std::vector<Ref<hal::Executable>> executables, Limits limits)
+                 std::vector<Ref<hal::Executable>> executables, std::unique_ptr<const HostFunctions> host_functions,
+                 Limits limits)
     : Object(ObjectKind::kProgram),
       device_(std::move(device)),
       module_(std::move(module)),
       constants_(std::move(constants)),
       executables_(std::move(executables)),
+      host_functions_(std::move(host_functions)),
       limits_(limits) {
   Environment environment;
   environment.constant_count = constants_.size();
+  environment.host_function_count = host_functions_->count();
   for (const auto& executable : executables_) {
     auto& entries = environment.executables.emplace_back();
     for (const hal::Entry& entry : executable->entries()) entries.push_back({entry.binding_count, entry.push_count});

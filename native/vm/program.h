@@ -2,12 +2,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/ref.h"
 #include "hal/submission.h"
+#include "vm/host_functions.h"
 #include "vm/module.h"
 
 namespace tesselle::vm {
@@ -35,12 +37,14 @@ class Program : public Object {
  public:
   /// Verifies the module against the constants and executables. Fails with an artifact error.
   Program(Ref<hal::Device> device, Module module, std::vector<Ref<hal::Buffer>> constants,
-          std::vector<Ref<hal::Executable>> executables, Limits limits);
+          std::vector<Ref<hal::Executable>> executables, std::unique_ptr<const HostFunctions> host_functions,
+          Limits limits);
 
   const Ref<hal::Device>& device() const { return device_; }
   const Module& module() const { return module_; }
   const std::vector<Ref<hal::Buffer>>& constants() const { return constants_; }
   const std::vector<Ref<hal::Executable>>& executables() const { return executables_; }
+  const HostFunctions& host_functions() const { return *host_functions_; }
   const Limits& limits() const { return limits_; }
 
   /// Work submitted from now on reports to `profiler`; null: nobody.
@@ -52,6 +56,7 @@ class Program : public Object {
   const Module module_;
   const std::vector<Ref<hal::Buffer>> constants_;
   const std::vector<Ref<hal::Executable>> executables_;
+  const std::unique_ptr<const HostFunctions> host_functions_;
   const Limits limits_;
   std::atomic<bool> profiling_{false};
   mutable std::mutex profiler_mutex_;

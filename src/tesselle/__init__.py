@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from tesselle.artifact import Artifact
     from tesselle.compiler import compile
     from tesselle.runtime import Function, Future, Program, Session, devices, load
+    from tesselle.support.custom_calls import (
+        ArraySpec,
+        CustomCall,
+        custom_call,
+        custom_call_expansion,
+        unregister_custom_call,
+    )
     from tesselle.support.diagnostics import (
         ArtifactError,
         CompilerError,
@@ -37,9 +44,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Artifact": "tesselle.artifact",
+    "ArraySpec": "tesselle.support.custom_calls",
     "ArtifactError": "tesselle.support.diagnostics",
     "CompileOptions": "tesselle.support.options",
     "CompilerError": "tesselle.support.diagnostics",
+    "CustomCall": "tesselle.support.custom_calls",
     "Diagnostic": "tesselle.support.diagnostics",
     "ExecutionError": "tesselle.support.diagnostics",
     "Function": "tesselle.runtime",
@@ -53,15 +62,20 @@ _HOMES = {
     "Unsupported": "tesselle.support.diagnostics",
     "VerifyError": "tesselle.support.diagnostics",
     "compile": "tesselle.compiler",
+    "custom_call": "tesselle.support.custom_calls",
+    "custom_call_expansion": "tesselle.support.custom_calls",
     "devices": "tesselle.runtime",
     "load": "tesselle.runtime",
+    "unregister_custom_call": "tesselle.support.custom_calls",
 }
 
 __all__ = [
+    "ArraySpec",
     "Artifact",
     "ArtifactError",
     "CompileOptions",
     "CompilerError",
+    "CustomCall",
     "Diagnostic",
     "ExecutionError",
     "Function",
@@ -76,8 +90,11 @@ __all__ = [
     "VerifyError",
     "__version__",
     "compile",
+    "custom_call",
+    "custom_call_expansion",
     "devices",
     "load",
+    "unregister_custom_call",
 ]
 
 

@@ -110,7 +110,7 @@ TEXTS: list[tuple[str, str]] = [
     ("func.func private @f() attributes {m = #stablehlo.dot<foo = [1]>}", "another field of DotDimensionNumbers"),
     ("func.func private @f() attributes {m = #stablehlo.channel_handle<handle = 1>}", "misses type"),
     ("func.func private @f() attributes {m = #x.y<(}", "unterminated attribute"),
-    ("func.func private @f(tensor<2x!quant.uniform<i8:f32, 0.5>>)", "there is no element type !quant.uniform"),
+    ("func.func private @f(tensor<2x!quant.uniform<i3:f32, 0.5>>)", "there is no storage type i3"),
     ("func.func private @f(!quux.type)", "there is no type !quux.type"),
     ("func.func private @f(complex<i8>)", "there is no element type complex<i8>"),
     ("func.func private @f(i128)", "there is no type i128"),

@@ -60,6 +60,7 @@ w.emit("hal.command_buffer.finalize", cb)
 w.emit("hal.queue.execute", cb, null, fence, (b, b2))
 w.emit("hal.fence.await", fence)
 (v,) = w.emit("hal.view.create", b, n, F32, (n, n))
+w.emit("hal.host_call", 0, (v,), (v,))
 w.emit("global.store.ref", "r", v)
 (g,) = w.emit("global.load.ref", "r")
 (d,) = w.emit("hal.view.dim", g, 1)
@@ -83,6 +84,13 @@ constant = bytes(64)
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 seed, seconds = int(sys.argv[1]), float(sys.argv[2])
 rng = random.Random(seed)
+
+
+def host_call(index, arguments, results):
+    for data, _, _ in results:
+        memoryview(data)[:] = bytes(data.length)
+
+
 numbers = [0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 255, 256, 0xFFFF, 1 << 31, 0xFFFFFFFF, 0x7FFFFFFF]
 opcodes = [i.opcode for i in INSTRUCTIONS]
 loaded = ran = total = 0
@@ -106,7 +114,7 @@ while time.monotonic() < end:
             del data[at:]
             break
     try:
-        program = _native.load_program(device, bytes(data), [(constant, 0, 64)], [executable], 64, 2000)
+        program = _native.load_program(device, bytes(data), [(constant, 0, 64)], [executable], 1, host_call, 64, 2000)
         loaded += 1
         session = program.new_session()
         for name, arguments in (("work", [0, None, 0.5]), ("main", [None, None])):
@@ -143,7 +151,7 @@ def test_damaged_bytecode_never_crashes(seed: int) -> None:
 
 
 def load(data: bytes) -> _native.Program:
-    return _native.load_program(_native.Device(1, False, 0), data, [], [], 64, 1000)
+    return _native.load_program(_native.Device(1, False, 0), data, [], [], 0, lambda *_: None, 64, 1000)
 
 
 def words_of(function: VmFunction) -> tuple[bytes, list[int]]:

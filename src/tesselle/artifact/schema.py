@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from tesselle.artifact.vm_isa import DTYPE_CODES
+from tesselle.support.custom_calls import CustomCall
 from tesselle.support.diagnostics import ArtifactError
 from tesselle.support.dtypes import DTYPES, DType
 
-SCHEMA_VERSION = (1, 0)
+SCHEMA_VERSION = (1, 1)
 MAX_RANK = 64
 """Highest rank of a tensor at the border of a program."""
 
@@ -101,6 +102,19 @@ class ConstantRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class HostFunctionRecord:
+    """A function of the process that runs the program, which must have registered it as `target`. Since 1.1.
+
+    `config` is `support.custom_calls.CustomCall.to_json()`; bytecode names host functions by their place in the
+    manifest. `location` is where the program calls it.
+    """
+
+    target: str
+    config: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """A file of the archive with its SHA-256 in hex."""
 
@@ -120,6 +134,7 @@ class Manifest:
     constants: tuple[ConstantRecord, ...] = ()
     files: tuple[FileRecord, ...] = ()
     schema_version: tuple[int, int] = SCHEMA_VERSION
+    host_functions: tuple[HostFunctionRecord, ...] = ()
 
     def executable_names(self) -> tuple[str, ...]:
         """The distinct executables: index i is what bytecode calls executable i."""
@@ -324,6 +339,17 @@ def _constant(value: Any, path: str) -> ConstantRecord:
     return record
 
 
+def _host_function(value: Any, path: str) -> HostFunctionRecord:
+    f = _Fields(value, path)
+    record = HostFunctionRecord(f.take("target", _name), f.take("config", _string), f.take("location", _string))
+    f.finish()
+    try:
+        CustomCall.from_json(record.target, record.config)
+    except ValueError as error:
+        raise _error(f"{path}.config", str(error)) from None
+    return record
+
+
 def _file(value: Any, path: str) -> FileRecord:
     f = _Fields(value, path)
     record = FileRecord(f.take("name", _file_name), f.take("size", _count), f.take("sha256", _sha256))
@@ -380,6 +406,7 @@ def _read_manifest(data: bytes | str) -> Manifest:
         constants=f.take("constants", _list(_constant)),
         files=f.take("files", _list(_file)),
         schema_version=version,
+        host_functions=f.take("host_functions", _list(_host_function)) if version >= (1, 1) else (),
     )
     f.finish()
     _distinct([x.name for x in manifest.functions], "functions")

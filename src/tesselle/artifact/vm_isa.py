@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from tesselle.support.dtypes import DTYPES, DType
 
-ISA_VERSION = 1
+ISA_VERSION = 2
 """Raised whenever a row is added; a module of a higher version is refused."""
 
 
@@ -314,6 +314,15 @@ def _hal(t: _Table) -> None:
         "Execute after `wait` (null: at once), then signal `signal`; slot i is buffers[i].",
     )
     t.row("hal.fence.await", "fence:ref", "", "Suspend the call until it is signalled; a failure fails the call.")
+
+    t.group(0x280)
+    t.row(
+        "hal.host_call",
+        "function:imm_i32, arguments:ref_list, results:ref_list",
+        "",
+        "Run host function `function` of the manifest: it reads views `arguments`, which must have been awaited, and"
+        " fills views `results`.",
+    )
 
 
 def _build() -> tuple[Instruction, ...]:

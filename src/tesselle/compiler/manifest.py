@@ -13,6 +13,7 @@ from tesselle.artifact.schema import (
     EntryRecord,
     ExecutableRecord,
     FunctionRecord,
+    HostFunctionRecord,
     Manifest,
     TensorSpec,
 )
@@ -35,6 +36,7 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
     executables: list[ExecutableRecord] = []
     images: list[bytes] = []
     constants: list[ConstantRecord] = []
+    host_functions: list[HostFunctionRecord] = []
     arrays: list[np.ndarray[Any, Any]] = []
     for op in module.body:
         match op:
@@ -44,6 +46,8 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
                 for binary in op.binaries:
                     executables.append(_executable_record(op, binary))
                     images.append(binary.image.array.tobytes())
+            case hal.HostFunctionOp():
+                host_functions.append(HostFunctionRecord(op.target, op.config, op.source))
             case hal.ConstantDataOp():
                 t = op.value.type
                 constants.append(ConstantRecord(op.sym_name, t.dtype, t.static_shape, "", "", 0, 0))
@@ -56,6 +60,7 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
         functions=tuple(functions),
         executables=tuple(executables),
         constants=tuple(constants),
+        host_functions=tuple(host_functions),
     )
     return Artifact.create(manifest, emit_module(module), images, arrays)
 

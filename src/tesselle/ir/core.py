@@ -511,6 +511,9 @@ class Op:
     def check(self) -> None:
         """Rules beyond the declaration; called by the verifier after operands, attributes and types were checked."""
 
+    def complete(self) -> None:
+        """Called by readers behind the construction: takes from the result types what attributes leave to them."""
+
     def result_segments(self) -> tuple[int, ...] | None:
         """Sizes of the groups of results, for operations that have several; written as `resultSegmentSizes`."""
         return None

@@ -102,6 +102,10 @@ def load_program(
     host_program: HasBuffer,
     constants: Sequence[tuple[HasBuffer, int, int]],
     executables: Sequence[Executable],
+    host_function_count: int,
+    host_call: Callable[
+        [int, Sequence[tuple[Buffer, int, list[int]]], Sequence[tuple[Buffer, int, list[int]]]], str | None
+    ],
     call_depth: int,
     steps: int,
     /,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from tesselle.artifact.reader import ArtifactReader
@@ -11,7 +12,9 @@ from tesselle.runtime import _native
 from tesselle.runtime.hal.device import Device
 from tesselle.runtime.hal.drivers.cpu import CpuDevice
 from tesselle.runtime.hal.registry import driver, open_device
+from tesselle.runtime.host_functions import HostFunctions
 from tesselle.runtime.program import Program
+from tesselle.support.custom_calls import HostFunction
 from tesselle.support.diagnostics import ArtifactError, OptionError
 
 MAX_CALL_DEPTH = 1024
@@ -34,12 +37,14 @@ def load(
     *,
     verify_constants: bool = True,
     step_limit: int | None = None,
+    custom_calls: Mapping[str, HostFunction] | None = None,
 ) -> Program:
     """Load an artifact on a device.
 
     `source` is a path, the bytes of an artifact, or an open one. Everything in it is verified before anything runs;
     `verify_constants=False` leaves out the checksum of the constants, which reads them all. `step_limit` fails calls
-    that take more jumps and calls than that (a guard against programs that never end).
+    that take more jumps and calls than that (a guard against programs that never end). `custom_calls` gives functions
+    for the program's custom calls, by target; others are looked up among those that `tesselle.custom_call` registered.
 
     ArtifactError for an artifact that cannot be trusted or has no code for the device; OSError for a file that cannot
     be opened; OptionError for the device.
@@ -65,10 +70,20 @@ def load(
         if constant.file not in files:
             files[constant.file] = reader.file(constant.file, verify=verify_constants)
         constants.append((files[constant.file], constant.offset, constant.size))
+    host_functions = HostFunctions(manifest.host_functions, custom_calls or {}, reader.name)
     host_program = reader.host_program()
     limit = -1 if step_limit is None else step_limit
     try:
-        native = _native.load_program(opened.native, host_program, constants, executables, MAX_CALL_DEPTH, limit)
+        native = _native.load_program(
+            opened.native,
+            host_program,
+            constants,
+            executables,
+            len(host_functions),
+            host_functions,
+            MAX_CALL_DEPTH,
+            limit,
+        )
         return Program(native, manifest, opened)
     except ArtifactError as error:
         raise ArtifactError(f"{reader.name}: {error.diagnostics[0].message}") from None

@@ -28,12 +28,13 @@ class Kind(enum.Enum):
     FLOAT = "float"
     COMPLEX = "complex"
     INDEX = "index"
+    QUANTIZED = "quantized"
 
 
 class DType(Type):
     """An element type: `name` is its MLIR spelling, `bits` its width, `numpy` the dtype of its arrays.
 
-    Element types are singletons: compare them with `is` or `==`.
+    Element types are singletons: compare them with `is` or `==`. Quantized ones are made as programs name them.
     """
 
     __slots__ = ("bits", "kind", "name", "numpy")
@@ -78,6 +79,11 @@ class DType(Type):
     @property
     def is_bool(self) -> bool:
         return self.kind is Kind.BOOL
+
+    @property
+    def is_quantized(self) -> bool:
+        """Integers that stand for floats: `tesselle.ir.quantized.QuantizedType`."""
+        return self.kind is Kind.QUANTIZED
 
     @property
     def is_index(self) -> bool:

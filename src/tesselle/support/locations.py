@@ -37,6 +37,17 @@ class FileLocation(Location):
 
 
 @dataclass(frozen=True, slots=True)
+class ByteLocation(Location):
+    """A byte of a binary file, counted from zero."""
+
+    file: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.offset:#x}"
+
+
+@dataclass(frozen=True, slots=True)
 class NameLocation(Location):
     """A name that the producer gave (a layer, a traced function), around an optional child."""
 

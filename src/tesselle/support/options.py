@@ -166,6 +166,9 @@ class CompileOptions:
     cache_dir: Path | None = option(
         None, "Folder that keeps compiled code between runs; without it nothing is kept.", metavar="DIR", cached=False
     )
+    custom_calls: tuple[str, ...] = option(
+        (), "Targets of custom calls that the process which loads the artifact registers.", metavar="NAME,…"
+    )
 
     def __post_init__(self) -> None:
         if self.jobs < 0:

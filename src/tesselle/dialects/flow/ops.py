@@ -157,3 +157,19 @@ class AssertOp(Op):
 
     condition: Value = operand_def()
     message: str = attr_def()
+
+
+@op("flow.host_call")
+class HostCallOp(Op):
+    """results = the function that the host registered under `target`, on `arguments`; the device's work waits for it.
+
+    `config` is `CustomCall.to_json()`. `result_dims` are the dynamic dimensions of the results, in order. Calls with
+    `has_side_effect` keep their order among one another.
+    """
+
+    arguments: Sequence[Value] = variadic_def()
+    result_dims: Sequence[Value] = variadic_def()
+    target: str = attr_def()
+    config: str = attr_def()
+    result_types_: Sequence[Type] = result_types_def()
+    has_side_effect: bool = attr_def(default=False)

@@ -269,3 +269,25 @@ class QueueExecuteOp(Op):
     wait: Value = operand_def()
     signal: Value = operand_def()
     buffers: Sequence[Value] = variadic_def()
+
+
+@op("hal.host_function")
+class HostFunctionOp(Op):
+    """A function that the process which runs the program has registered as `target`; `config` says how it is called.
+
+    `source` is where the program calls it first.
+    """
+
+    sym_name: str = attr_def()
+    target: str = attr_def()
+    config: str = attr_def()
+    source: str = attr_def(default="")
+
+
+@op("hal.host_call")
+class HostCallOp(Op):
+    """Run the host's function on buffer views: it reads `arguments` and fills `results`."""
+
+    arguments: Sequence[Value] = variadic_def()
+    results_: Sequence[Value] = variadic_def()
+    function: SymbolRef = attr_def()

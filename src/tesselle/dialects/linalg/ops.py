@@ -234,15 +234,28 @@ def conv_maps(op: ConvOp) -> tuple[AffineMap, AffineMap, AffineMap]:
 def loop_ranges(op: GenericOp) -> list[tuple[int, int]]:
     """For each loop, (operand index, dimension) of an operand whose map reads the bare loop dimension there.
 
-    Outputs come first: an input may be larger than what is read of it (a slice from the beginning has the same map).
+    Outputs come first, and of inputs the smallest: an input may be larger than what is read of it (a slice from the
+    beginning, and a window that has one place only, have the same map).
     """
     found: dict[int, tuple[int, int]] = {}
     count = len(op.indexing_maps)
     inputs = len(op.inputs)
     for i in (*range(inputs, count), *range(inputs)):
         for j, e in enumerate(op.indexing_maps[i].results):
-            if isinstance(e, AffineDim):
-                found.setdefault(e.position, (i, j))
+            if not isinstance(e, AffineDim):
+                continue
+            known = found.setdefault(e.position, (i, j))
+            if known[0] < inputs and _is_smaller(op, (i, j), known):
+                found[e.position] = (i, j)
     missing = [d for d in range(len(op.iterator_types)) if d not in found]
     op.require(not missing, "maps", f"the bound of loop {missing[:1]} follows from no operand")
     return [found[d] for d in range(len(op.iterator_types))]
+
+
+def _is_smaller(op: GenericOp, a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether one dimension of an operand is certainly smaller than another."""
+    sizes: list[int | None] = []
+    for operand, axis in (a, b):
+        t = op.operands[operand].type
+        sizes.append(t.shape[axis] if isinstance(t, ShapedType) else None)
+    return sizes[0] is not None and sizes[1] is not None and sizes[0] < sizes[1]

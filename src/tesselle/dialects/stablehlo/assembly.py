@@ -14,6 +14,7 @@ from tesselle.dialects.stablehlo import (
     elementwise,
     indexing,
     linear_algebra,
+    quantization,
     shape,
     tokens,
 )
@@ -49,6 +50,9 @@ register_format(elementwise.IsFiniteOp, f"$x {_FUNCTIONAL}")
 register_format(elementwise.BitcastConvertOp, f"$operand {_FUNCTIONAL}")
 register_format(elementwise.CompareOp, f"$comparison_direction `,` $lhs `,` $rhs [`,` $compare_type] {_FUNCTIONAL}")
 register_format(elementwise.ClampOp, "$min `,` $operand `,` $max attr-dict `:` same-type")
+
+for _cls in (quantization.UniformQuantizeOp, quantization.UniformDequantizeOp):
+    register_format(_cls, "$operand attr-dict `:` same-type")
 
 register_format(shape.IotaOp, "`dim` `=` $iota_dimension attr-dict `:` type(results)")
 register_format(shape.ReshapeOp, f"$operand {_FUNCTIONAL}")
@@ -97,7 +101,18 @@ register_format(tokens.AfterAllOp, "$inputs attr-dict `:` same-type")
 
 
 def _parse_constant(p: Parser) -> Op:
+    """`dense<…> : tensor<…>`, or as the generic form has it where the types differ, as those of quantized ones do."""
     attributes: dict[str, Attribute] = {}
+    if p.accept("("):
+        p.expect(")")
+        found: dict[str, Attribute] = {}
+        if p.accept("<"):
+            found = p.attribute_dict()
+            p.expect(">")
+        found |= p.optional_attribute_dict()
+        p.expect(":")
+        inputs, results = p.function_types()
+        return p.make(shape.ConstantOp, p.resolve_all((), inputs), results, found)
     if p.token == "{":
         p.declared_attributes(shape.ConstantOp, attributes)
     at = p.pos
@@ -111,7 +126,11 @@ def _parse_constant(p: Parser) -> Op:
 
 def _print_constant(p: Printer, op: shape.ConstantOp) -> None:
     attributes = p.attribute_dict_text(op, ("value",))
-    p.write(f"{' ' if attributes else ''}{attributes} {p.attribute_text(op.value)}")
+    text = p.attribute_text(op.value)
+    if op.value.type.dtype.is_quantized:
+        p.write(f"() <{{value = {text}}}>{' ' if attributes else ''}{attributes} : () -> {op.result.type}")
+        return
+    p.write(f"{' ' if attributes else ''}{attributes} {text}")
 
 
 register_assembly(shape.ConstantOp, _parse_constant, _print_constant)

@@ -277,3 +277,37 @@ class TimepointAwaitOp(Op):
     """The host waits."""
 
     timepoint: Value = operand_def()
+
+
+@op("stream.async.host_call")
+class AsyncHostCallOp(Op):
+    """results = the host's function `target` on `arguments`; `sizes` are the bytes of every result.
+
+    `dims` are the dynamic dimensions of arguments, then results, whose types are `tensors`.
+    """
+
+    arguments: Sequence[Value] = variadic_def()
+    sizes: Sequence[Value] = variadic_def()
+    dims: Sequence[Value] = variadic_def()
+    target: str = attr_def()
+    config: str = attr_def()
+    tensors: tuple[TensorType, ...] = attr_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [RESOURCE] * (len(self.tensors) - len(self.arguments))
+
+
+@op("stream.cmd.host_call")
+class CmdHostCallOp(Op):
+    """The host runs `target` now, on tensors at `offsets` of `resources`: arguments, then results.
+
+    Everything that touches them has been awaited.
+    """
+
+    resources: Sequence[Value] = variadic_def()
+    offsets: Sequence[Value] = variadic_def()
+    dims: Sequence[Value] = variadic_def()
+    target: str = attr_def()
+    config: str = attr_def()
+    tensors: tuple[TensorType, ...] = attr_def()
+    argument_count: int = attr_def()

@@ -26,6 +26,7 @@ class DefinitionParser(LocationParser):
         self._aliases: dict[str, int] = {}
         self._alias_values: dict[str, tuple[Any, int]] = {}
         self._alias_open: set[str] = set()
+        self._enclosing: DefinitionParser | None = None
         self._resources: dict[str, str] = {}
         self._scan_aliases()
 
@@ -67,12 +68,15 @@ class DefinitionParser(LocationParser):
         return found
 
     def type_alias(self, name: str) -> Type | None:
-        token = f"!{name}"
-        return self.alias(token)[0] if token in self._aliases else None
+        return self._alias_value(f"!{name}")
 
     def attribute_alias(self, name: str) -> Attribute | None:
-        token = f"#{name}"
-        return self.alias(token)[0] if token in self._aliases else None
+        return self._alias_value(f"#{name}")
+
+    def _alias_value(self, token: str) -> Any:
+        if token in self._aliases:
+            return self.alias(token)[0]
+        return self._enclosing._alias_value(token) if self._enclosing is not None else None
 
     def location_alias(self, name: str) -> Location | None:
         token = f"#{name}"
@@ -126,6 +130,7 @@ class DefinitionParser(LocationParser):
 
     def nested(self, text: str, read: Callable[[Any], Any]) -> object:
         inner = type(self)(text, self.file)
+        inner._enclosing = self
         try:
             value = read(inner)
             if inner.token:

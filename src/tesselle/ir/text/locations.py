@@ -8,6 +8,7 @@ from tesselle.ir.text.attributes import AttributeParser
 from tesselle.ir.text.lexer import escape
 from tesselle.support.locations import (
     UNKNOWN,
+    ByteLocation,
     CallSiteLocation,
     FileLocation,
     FusedLocation,
@@ -97,5 +98,5 @@ def location_text(location: Location) -> str:
         return f"callsite({location_text(location.callee)} at {location_text(location.caller)})"
     if isinstance(location, FusedLocation):
         return f"fused[{', '.join(map(location_text, location.parts))}]"
-    assert isinstance(location, UnknownLocation)
+    assert isinstance(location, UnknownLocation | ByteLocation)  # MLIR has no text for the latter
     return "unknown"

@@ -24,6 +24,7 @@ from tesselle.ir.attributes import (
     UnitAttr,
 )
 from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
+from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.text.codec import UNIT_TEXT, codecs_of
 from tesselle.ir.text.elements import elements_text, float_text, scalar_text
 from tesselle.ir.text.lexer import escape
@@ -305,7 +306,7 @@ class Printer:
         if isinstance(value, FloatAttr):
             return self.number_text(value.value, value.type)
         if isinstance(value, DenseElements):
-            return f"{elements_text(value, elide_above=self.elide_above)} : {value.type}"
+            return f"{elements_text(value, elide_above=self.elide_above)} : {elements_type(value)}"
         if isinstance(value, DenseArray):
             return dense_array_text(value)
         if isinstance(value, SymbolRef):
@@ -368,6 +369,12 @@ def dense_array_text(array: DenseArray) -> str:
     else:
         parts = [str(v) for v in array.values]
     return f"array<{array.dtype}: {', '.join(parts)}>"
+
+
+def elements_type(elements: DenseElements) -> Type:
+    """The type that stands behind elements: quantized ones are written as what stores them."""
+    t = elements.type
+    return t.with_dtype(t.dtype.storage) if isinstance(t.dtype, QuantizedType) and isinstance(t, TensorType) else t
 
 
 def symbol_text(ref: SymbolRef) -> str:

@@ -9,13 +9,26 @@ from typing import Any, NoReturn
 
 from tesselle.ir.attributes import DialectAttr, OpaqueAttr
 from tesselle.ir.text.lexer import Lexer, describe
+from tesselle.ir.text.quantized import read_uniform
 from tesselle.ir.text.registry import TYPE_PARSERS, load_dialect
-from tesselle.ir.types import Dim, FunctionType, MemRefType, TensorType, TokenType, TupleType, Type, VectorType
+from tesselle.ir.types import (
+    NAMED_TYPES,
+    Dim,
+    FunctionType,
+    FutureType,
+    MemRefType,
+    TensorType,
+    TokenType,
+    TupleType,
+    Type,
+    VectorType,
+)
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DTYPES, DType
 
 _SIMPLE = re.compile(r"(tensor|vector|memref)<((?:(?:\d+|\?)x)*)([A-Za-z]\w*|complex<f(?:32|64)>)>")
 _SHAPED = re.compile(r"(tensor|vector|memref)<\s*((?:(?:\d+|\?)\s*x\s*)*)([^,]+?)\s*(?:,(.*))?>", re.DOTALL)
+_OF_DIALECT_TYPE = re.compile(r"(tensor|vector|memref)<\s*((?:(?:\d+|\?)\s*x\s*)*)(!.*)>", re.DOTALL)
 _STRIDED = re.compile(r"strided<\[([^\]]*)\](?:\s*,\s*offset\s*:\s*(\?|\d+))?>")
 _MAX_DIM = 2**63 - 1
 _MISSING_TYPES = re.compile(r"(?:[us]?i\d+|f\d+\w*|tf32|none)")
@@ -57,7 +70,7 @@ class TypeParser(Lexer, ABC):
             self.expect(">")
             found = DTYPES.get(name)
             if found is None:
-                self._unsupported(f"there is no element type {name}", at)
+                self.unsupported_type(f"there is no element type {name}", at)
             return found
         if token == "tuple":
             self.pos += 1
@@ -70,11 +83,15 @@ class TypeParser(Lexer, ABC):
             return TupleType(tuple(types))
         if token in ("tensor", "vector", "memref") and self.tokens[at + 1] == "<":
             return self._deep_shaped(token)
+        if token in NAMED_TYPES:
+            self.pos += 1
+            return NAMED_TYPES[token]
         if _MISSING_TYPES.fullmatch(token):
-            self._unsupported(f"there is no type {token}", at)
+            self.unsupported_type(f"there is no type {token}", at)
         self.unexpected("a type")
 
-    def _unsupported(self, message: str, index: int) -> NoReturn:
+    def unsupported_type(self, message: str, index: int) -> NoReturn:
+        """Raise Unsupported for a type at token `index`."""
         raise Unsupported(message, self.place(index), "type")
 
     def _shaped(self, token: str) -> Type:
@@ -83,9 +100,12 @@ class TypeParser(Lexer, ABC):
         if simple is not None:
             kind, dims, element, rest = simple[1], simple[2], simple[3], None
         else:
+            of_dialect = _OF_DIALECT_TYPE.fullmatch(token)
+            if of_dialect is not None:
+                return self._shaped_of_dialect(of_dialect)
             general = _SHAPED.fullmatch(token)
             if token[7:].lstrip().startswith("*"):
-                self._unsupported("tensors without a rank are not supported", self.pos)
+                self.unsupported_type("tensors without a rank are not supported", self.pos)
             if general is None or not (general[3][0].isalpha() or general[3][0] == "!"):
                 self.fail(f"malformed type {describe(token)}")
             kind, dims, element, rest = general[1], "".join(general[2].split()), general[3], general[4]
@@ -99,6 +119,21 @@ class TypeParser(Lexer, ABC):
             return VectorType(shape, dtype)
         return self._memref(shape, dtype, rest)
 
+    def _shaped_of_dialect(self, m: re.Match[str]) -> Type:
+        """A shaped type whose element type is written `!dialect.type<…>`, or an alias."""
+        found: Any = self.nested(m[3], _read_element_and_encoding)
+        element, encoding = found
+        if not isinstance(element, DType):
+            self.unsupported_type(f"{element} is no element type", self.pos)
+        shape = self._dims("".join(m[2].split()))
+        if m[1] == "tensor":
+            if encoding is not None and not isinstance(encoding, DialectAttr | OpaqueAttr):
+                self.fail(f"{describe(m[3])} has no encoding of a tensor")
+            return TensorType(shape, element, encoding)
+        if encoding is not None or (m[1] == "vector" and None in shape):
+            self.fail(f"malformed type {describe(m[0])}")
+        return VectorType(shape, element) if m[1] == "vector" else MemRefType(shape, element)
+
     def _dims(self, text: str) -> tuple[Dim, ...]:
         dims: list[Dim] = []
         for part in text.split("x")[:-1]:
@@ -111,13 +146,10 @@ class TypeParser(Lexer, ABC):
         return tuple(dims)
 
     def _element(self, text: str) -> DType:
-        """An element type that is not in the table: an alias, or one that Tesselle does not have."""
+        """An element type that is not in the table: one that Tesselle does not have."""
         text = text.strip()
-        alias = self.type_alias(text[1:]) if text.startswith("!") else None
-        if isinstance(alias, DType):
-            return alias
-        if text.startswith(("!quant", "complex<")) or _MISSING_TYPES.fullmatch(text):
-            self._unsupported(f"there is no element type {text}", self.pos)
+        if text.startswith("complex<") or _MISSING_TYPES.fullmatch(text):
+            self.unsupported_type(f"there is no element type {text}", self.pos)
         self.fail(f"unknown element type {describe(text)}")
 
     def _memref(self, shape: tuple[Dim, ...], dtype: DType, layout: str | None) -> MemRefType:
@@ -125,7 +157,7 @@ class TypeParser(Lexer, ABC):
             return MemRefType(shape, dtype)
         m = _STRIDED.fullmatch(layout.strip())
         if m is None:
-            self._unsupported(f"memory layout {layout.strip()} is not supported", self.pos)
+            self.unsupported_type(f"memory layout {layout.strip()} is not supported", self.pos)
         numbers = [s.strip() for s in m[1].split(",")] if m[1].strip() else []
         if any(s != "?" and not re.fullmatch(r"-?\d{1,19}", s) for s in numbers) or len(numbers) != len(shape):
             self.fail(f"malformed strides [{m[1]}]")
@@ -164,12 +196,21 @@ class TypeParser(Lexer, ABC):
         if name == "stablehlo.token":
             self.pos += 1
             return TokenType()
+        if name == "stablehlo.future":
+            self.pos += 1
+            self.expect("<")
+            types = () if self.token == ">" else tuple(self.type_list())
+            self.expect(">")
+            return FutureType(types)
+        if name == "quant.uniform":
+            self.pos += 1
+            return read_uniform(self)
         parse = TYPE_PARSERS.get(name)
         if parse is None and load_dialect(name.split(".", 1)[0]):
             parse = TYPE_PARSERS.get(name)
         if parse is None:
             if "." in name:
-                self._unsupported(f"there is no type !{name}", at)
+                self.unsupported_type(f"there is no type !{name}", at)
             self.fail(f"type alias !{name} is not defined", at)
         self.pos += 1
         return parse(self)  # type: ignore[arg-type]  # self is the Parser that derives from this class
@@ -227,6 +268,11 @@ class TypeParser(Lexer, ABC):
     def function_type(self) -> FunctionType:
         inputs, results = self.function_types()
         return FunctionType(tuple(inputs), tuple(results))
+
+
+def _read_element_and_encoding(parser: Any) -> tuple[Any, Any]:
+    element = parser.type()
+    return element, parser.any_attribute() if parser.accept(",") else None
 
 
 def _read_attribute(parser: Any) -> Any:

@@ -57,6 +57,11 @@ def _inputs_of(op: Op) -> Iterable[Value]:
     return [v for inner in op.walk() for v in inner.operands]
 
 
+def _has_side_effect(op: Op) -> bool:
+    """Whether the order of `op` among its like is part of the program's meaning."""
+    return any(isinstance(o, flow.HostCallOp) and o.has_side_effect for o in op.walk())
+
+
 class _BlockFusion:
     """Groups the operations of one block, in order: each joins its producers where the rule allows it."""
 
@@ -70,10 +75,15 @@ class _BlockFusion:
     def run(self) -> None:
         for i, op in enumerate(self.block):
             self.position[op] = i
+        last_effect: Op | None = None
         for op in self.position:
             inputs = dict.fromkeys(
                 v.op for v in _inputs_of(op) if isinstance(v, OpResult) and v.op in self.position and v.op is not op
             )
+            if _has_side_effect(op):
+                if last_effect is not None:
+                    inputs[last_effect] = None
+                last_effect = op
             self.inputs[op] = list(inputs)
             nest = loop_nest(op)
             if nest is not None:

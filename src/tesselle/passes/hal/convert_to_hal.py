@@ -40,9 +40,10 @@ class ConvertToHal(Pass):
                     if isinstance(inner, flow.ExecutableExportOp):
                         exports[SymbolRef(op.sym_name, (inner.sym_name,))] = inner
         constants = _Constants(module)
+        host_functions = _HostFunctions(module)
         for op in list(module.body):
             if isinstance(op, func.FuncOp) and not op.is_declaration:
-                _FunctionConversion(module, op, exports, constants).run()
+                _FunctionConversion(module, op, exports, constants, host_functions).run()
                 eliminate_common_subexpressions(op)
                 eliminate_dead_code(op)
 
@@ -63,6 +64,25 @@ class _Constants:
         return found
 
 
+class _HostFunctions:
+    """Functions of the host that the module calls: equal calls share one."""
+
+    def __init__(self, module: builtin.ModuleOp) -> None:
+        self.module = module
+        self.names: dict[tuple[str, str], str] = {}
+
+    def name(self, call: stream.CmdHostCallOp, caller: func.FuncOp) -> str:
+        key = call.target, call.config
+        found = self.names.get(key)
+        if found is None:
+            found = self.names[key] = f"host_function_{len(self.names)}"
+            place = call.location.file_location()
+            source = str(place) if place is not None else ""
+            declared = hal.HostFunctionOp(found, call.target, call.config, source)
+            self.module.body.insert(declared, caller)
+        return found
+
+
 class _FunctionConversion:
     def __init__(
         self,
@@ -70,11 +90,13 @@ class _FunctionConversion:
         function: func.FuncOp,
         exports: Mapping[SymbolRef, flow.ExecutableExportOp],
         constants: _Constants,
+        host_functions: _HostFunctions,
     ) -> None:
         self.module = module
         self.function = function
         self.exports = exports
         self.constants = constants
+        self.host_functions = host_functions
         self.index_constants: dict[int, Value] = {}
         self.kept = 0
         self.checked: Op | None = None
@@ -109,6 +131,8 @@ class _FunctionConversion:
                 t = op.result_type
                 assert isinstance(t, DType)
                 op.replace_with(b.insert(hal.BufferLoadOp(op.source, op.offset, t)).result)
+            case stream.CmdHostCallOp():
+                self._host_call(op, b)
             case stream.TimepointImmediateOp():
                 op.replace_with(b.insert(hal.FenceNullOp()).result)
             case stream.TimepointAwaitOp():
@@ -139,6 +163,18 @@ class _FunctionConversion:
             if size is not None:
                 b.insert(hal.BufferViewCheckDimOp(op.view, index.value(size), op.argument, axis))
         op.replace_with(b.insert(hal.BufferViewBufferOp(op.view)).result)
+
+    def _host_call(self, op: stream.CmdHostCallOp, b: Builder) -> None:
+        index = self._index(b)
+        rest = iter(op.dims)
+        views: list[Value] = []
+        for resource, offset, t in zip(op.resources, op.offsets, op.tensors, strict=True):
+            dims = [next(rest) if d is None else index.value(d) for d in t.shape]
+            views.append(b.insert(hal.BufferViewCreateOp(resource, offset, dims, t.dtype)).result)
+        function = self.host_functions.name(op, self.function)
+        count = op.argument_count
+        b.insert(hal.HostCallOp(views[:count], views[count:], SymbolRef(function)))
+        op.erase()
 
     # ------------------------------------------------------------------------------------------ command buffers
 

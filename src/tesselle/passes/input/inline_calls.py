@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tesselle.dialects.core import func
-from tesselle.dialects.stablehlo.control_flow import CompositeOp
+from tesselle.dialects.stablehlo.control_flow import CompositeOp, CustomCallOp
 from tesselle.ir.attributes import SymbolRef
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
@@ -32,9 +32,19 @@ class InlineCalls(Pass):
         done: set[str] = set()
         for name in functions:
             _inline_into(name, functions, remaining, done, [])
+        named = _named_by_custom_calls(functions)
         for f in functions.values():
-            if not f.is_public:
+            if not f.is_public and f.sym_name not in named:
                 f.erase()
+
+
+def _named_by_custom_calls(functions: dict[str, func.FuncOp]) -> set[str]:
+    """Functions that custom calls take as arguments, such as comparators: expand-custom-calls needs them."""
+    found: set[str] = set()
+    for f in functions.values():
+        if f.is_public:
+            found.update(n.root for op in f.walk() if isinstance(op, CustomCallOp) for n in op.called_computations)
+    return found
 
 
 def _callee(op: Op) -> SymbolRef | None:

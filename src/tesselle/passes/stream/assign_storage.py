@@ -236,6 +236,8 @@ class _Assignment:
                 self._finish(op)
             case stream.AsyncDispatchOp():
                 self._dispatch(op, b)
+            case stream.AsyncHostCallOp():
+                self._host_call(op, b)
             case stream.AsyncLoadOp():
                 source = self._place(op.source)
                 index = self._index(b)
@@ -288,6 +290,18 @@ class _Assignment:
                 place = self.places[r] = self._new_place(r, b)
                 bind(place, size, ACCESS_WRITE)
         b.insert(stream.CmdDispatchOp(push, resources, offsets, lengths, op.entry, tuple(access)))
+        self._finish(op)
+
+    def _host_call(self, op: stream.AsyncHostCallOp, b: Builder) -> None:
+        for r in op.results:
+            self.places[r] = self._new_place(r, b)
+        places = [self._place(v) for v in (*op.arguments, *op.results)]
+        resources, offsets = [p.resource for p in places], [p.offset for p in places]
+        count = len(op.arguments)
+        # Behind `op`, which may be the head: allocations that come later must stand in front of the call too.
+        Builder.after_op(op).insert(
+            stream.CmdHostCallOp(resources, offsets, op.dims, op.target, op.config, op.tensors, count)
+        )
         self._finish(op)
 
     # ------------------------------------------------------------------------------------------ control flow

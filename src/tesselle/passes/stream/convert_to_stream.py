@@ -162,6 +162,8 @@ class _FunctionConversion:
                 sizes = [self._size(b, v) for v in (*op.arguments, *op.results) if v in self.tensors]
                 new = stream.AsyncDispatchOp(op.arguments, sizes, op.entry, len(op.results), op.tied)
                 self._replace(op, b.insert(new).results)
+            case flow.HostCallOp():
+                self._host_call(op, b)
             case arith.ConstantOp() if isinstance(op.value, DenseElements):
                 self._replace(op, b.insert(stream.AsyncConstantOp(self._size(b, op.result), op.value)).results)
             case flow.TensorReshapeOp():
@@ -191,6 +193,20 @@ class _FunctionConversion:
             case _:
                 if any(isinstance(v.type, TensorType) for v in (*op.operands, *op.results)):
                     raise Unsupported(f"{op.name} on tensors has no form outside of dispatches", op.location, op.name)
+
+    def _host_call(self, op: flow.HostCallOp, b: Builder) -> None:
+        values = (*op.arguments, *op.results)
+        index = self._index(b)
+        dims = [
+            index.value(d)
+            for v in values
+            for d, s in zip(self.tensors[v].dims, self.tensors[v].type.shape, strict=True)
+            if s is None
+        ]
+        sizes = [self._size(b, v) for v in op.results]
+        tensors = tuple(self.tensors[v].type for v in values)
+        new = stream.AsyncHostCallOp(op.arguments, sizes, dims, op.target, op.config, tensors)
+        self._replace(op, b.insert(new).results)
 
     def _offset(self, b: Builder, elements: Value, of: Value) -> Value:
         index = self._index(b)

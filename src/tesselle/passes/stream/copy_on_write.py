@@ -129,7 +129,13 @@ class Roots:
         """Whether an operation makes the root's bytes, so that it may be told where to."""
         op = root.defining_op
         return isinstance(
-            op, stream.AsyncDispatchOp | stream.AsyncSplatOp | stream.AsyncAllocaOp | stream.AsyncCloneOp | scf.IfOp
+            op,
+            stream.AsyncDispatchOp
+            | stream.AsyncHostCallOp
+            | stream.AsyncSplatOp
+            | stream.AsyncAllocaOp
+            | stream.AsyncCloneOp
+            | scf.IfOp,
         )
 
     def owned(self, root: Value) -> bool:

@@ -168,5 +168,8 @@ def _ranges(op: Op) -> list[tuple[int, int]]:
             return [(1, 2)]
         case stream.ResourceLoadOp():
             return [(0, 1)]
+        case stream.CmdHostCallOp():
+            count = len(op.resources)
+            return [(i, count + i) for i in range(count)]
         case _:
             return []

@@ -37,6 +37,8 @@ def resource_size(value: Value) -> Value:
                 return op.size
             case stream.AsyncDispatchOp():
                 return op.result_sizes[at.index]
+            case stream.AsyncHostCallOp():
+                return op.sizes[at.index]
             case scf.ForOp():
                 at = op.init_args[at.index]
             case scf.WhileOp():

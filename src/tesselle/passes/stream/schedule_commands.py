@@ -17,6 +17,8 @@ from tesselle.passes.index_arithmetic import constant_index
 from tesselle.passes.stream.assign_storage import add_results
 
 COMMANDS = (stream.CmdDispatchOp, stream.CmdCopyOp, stream.CmdFillOp)
+HOST_WORK = (stream.ResourceLoadOp, stream.CmdHostCallOp)
+"""What the host does itself, once the device's work before it is done."""
 
 
 @register_pass("schedule-commands", needs=[Fact.STREAM], gives=[Fact.SCHEDULED])
@@ -52,7 +54,7 @@ def _exports_last(block: Block) -> None:
 
 
 def has_device_work(op: Op) -> bool:
-    return any(isinstance(o, (*COMMANDS, stream.ResourceLoadOp)) for o in op.walk())
+    return any(isinstance(o, (*COMMANDS, *HOST_WORK)) for o in op.walk())
 
 
 class _Scheduler:
@@ -72,7 +74,7 @@ class _Scheduler:
         for op in block.ops:
             if isinstance(op, COMMANDS) or (isinstance(op, scf.ForOp) and self._commands_of(op) is not None):
                 pending.append(op)
-            elif isinstance(op, stream.ResourceLoadOp):
+            elif isinstance(op, HOST_WORK):
                 flush(op)
                 if not _is_immediate(now):
                     Builder.before_op(op).insert(stream.TimepointAwaitOp(now))

@@ -6,12 +6,15 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from tesselle.dialects.core import arith, builtin, func
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
 from tesselle.passes.index_arithmetic import constant_index
+from tesselle.reference.registry import SEMANTICS, Array, evaluate
 from tesselle.support.dtypes import DType
 
 
@@ -60,6 +63,9 @@ class FoldHostArithmetic(Pass):
     """Fold integer arithmetic, comparisons, selections and casts of constants; drop x + 0, x * 1 and the like.
 
     arith.muli %c4, %c8 : index  ->  arith.constant 32 : index
+
+    Floats are folded by the reference, so that no scalar of a type without registers (f16, bf16) is left that the host
+    would have to compute with.
     """
 
     def run(self, module: Op) -> None:
@@ -93,6 +99,31 @@ def _fold(op: Op) -> None:
     same = _identity(op, known)
     if same is not None:
         op.replace_with(same)
+    else:
+        _fold_floats(op, t)
+
+
+def _fold_floats(op: Op, t: DType) -> None:
+    """Casts, arithmetic and comparisons of constants of float types."""
+    if type(op) not in SEMANTICS or isinstance(op, arith.ConstantOp):
+        return
+    constants: list[Array] = []
+    for v in op.operands:
+        source, dtype = v.defining_op, v.type
+        if not isinstance(source, arith.ConstantOp) or not isinstance(source.value, bool | int | float):
+            return
+        if not isinstance(dtype, DType):
+            return
+        constants.append(np.asarray(source.value, dtype.numpy))
+    if not any(_is_float(v.type) for v in (*op.operands, op.result)):
+        return
+    (value,) = evaluate(op, constants)
+    number = float(value) if t.is_float else bool(value) if t.is_bool else int(value)
+    op.replace_with(Builder.before_op(op).insert(arith.ConstantOp(number, t)).result)
+
+
+def _is_float(t: object) -> bool:
+    return isinstance(t, DType) and t.is_float
 
 
 def _wrap(value: int, t: DType) -> int:

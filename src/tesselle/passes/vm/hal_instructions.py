@@ -38,11 +38,14 @@ class ModuleTables:
 
     def __init__(self, module: Op) -> None:
         self.constants: dict[str, int] = {}
+        self.host_functions: dict[str, int] = {}
         self.executables: dict[str, int] = {}
         self.entries: dict[tuple[str, str], int] = {}
         for name, symbol in symbols_of(module):
             if isinstance(symbol, hal.ConstantDataOp):
                 self.constants[name] = len(self.constants)
+            elif isinstance(symbol, hal.HostFunctionOp):
+                self.host_functions[name] = len(self.host_functions)
             elif isinstance(symbol, hal.ExecutableOp):
                 self.executables[name] = len(self.executables)
                 for index, entry in enumerate(symbol.exports):
@@ -102,6 +105,9 @@ class HalLowering:
                 return self.emit("hal.fence.create")
             case hal.FenceAwaitOp():
                 return self.emit("hal.fence.await", v(op.fence))
+            case hal.HostCallOp():
+                number = self.tables.host_functions[op.function.leaf]
+                return self.emit("hal.host_call", number, self.all(op.arguments), self.all(op.results_))
             case hal.QueueExecuteOp():
                 return self.emit("hal.queue.execute", v(op.commands), v(op.wait), v(op.signal), self.all(op.buffers))
             case _:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tesselle.dialects.stablehlo import control_flow as s
+from tesselle.dialects.stablehlo.custom_calls import custom_call_of, expand, shape_operands
+from tesselle.ir.rewrite import Rewriter
+from tesselle.ir.types import TensorType
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
+from tesselle.support.custom_calls import ArraySpec, host_function, how_to_register, run_host_call
 from tesselle.support.diagnostics import ExecutionError, Unsupported
 
 
@@ -36,19 +42,35 @@ def composite(op: s.CompositeOp, runner: RegionRunner, *inputs: Array) -> list[A
     return runner.call(op.decomposition.root, inputs)
 
 
-@semantics(s.CustomCallOp)
-def custom_call(op: s.CustomCallOp, *inputs: Array) -> list[Array]:
-    """What Tesselle knows of custom calls: annotations of partitioners, and assertions about dynamic shapes."""
-    if op.call_target_name == "shape_assertion" and not op.results:
+@region_semantics(s.CustomCallOp)
+def custom_call(op: s.CustomCallOp, runner: RegionRunner, *inputs: Array) -> list[Array]:
+    """The registered host function; where there is none, the operations that the call expands to."""
+    if op.call_target_name == "shape_assertion":
         if not inputs[0]:
             raise ExecutionError("a promise about dynamic shapes does not hold", op.location, op.name)
         return []
-    if op.call_target_name in ANNOTATIONS:
-        return list(inputs)
-    raise Unsupported(f"custom_call @{op.call_target_name} has no meaning here", op.location, op.name)
+    target = op.call_target_name
+    function = runner.host_functions.get(target) or host_function(target)
+    if function is not None:
+        shapes = shape_operands(op)
+        results = tuple(_spec(op, i, inputs[shapes[i]] if shapes else None) for i in range(len(op.results)))
+        operands = [x for i, x in enumerate(inputs) if i not in shapes]
+        return run_host_call(replace(custom_call_of(op), results=results), function, operands)
+    rw = Rewriter(op)
+    values = expand(op, rw)
+    if values is None:
+        text = f"custom call @{op.call_target_name} is not known: {how_to_register(op.call_target_name)}"
+        raise Unsupported(text, op.location, op.name)
+    try:
+        runner.run_ops(rw.touched)
+        return [runner.environment[v] for v in values]
+    finally:
+        for made in reversed(rw.touched):
+            made.erase()
 
 
-ANNOTATIONS = frozenset(
-    {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement", "LayoutConstraint"}
-)
-"""Custom calls that give their operands back."""
+def _spec(op: s.CustomCallOp, index: int, shape: Array | None) -> ArraySpec:
+    t = op.result_types[index]
+    if not isinstance(t, TensorType) or (shape is None and not t.is_static):
+        raise Unsupported(f"custom call @{op.call_target_name} with a result of type {t}", op.location, op.name)
+    return ArraySpec(t.dtype, t.static_shape if shape is None else tuple(int(d) for d in shape))

@@ -1,4 +1,4 @@
-"""Arithmetic and elementary functions of complex scalars, on their parts.
+"""Arithmetic and elementary functions of complex scalars, on their parts; tangents are in `complex_functions`.
 
 complex<f32> is computed in f64 and rounded: no square overflows and every part comes out within 1 ULP. complex<f64> is
 computed by formulas that keep clear of overflow and cancellation. Infinities, zeros and branch cuts follow C's Annex G
@@ -167,7 +167,7 @@ def square_root(x: Parts) -> Parts:
     t = (0.5 * (abs(a) + modulus((a, b)))).apply(m.SqrtOp)
     other = (0.5 * b / t).where(t > 0.0, b)
     # nan > 0 is false, but then b alone would stay.
-    other = (a + b).where(t.differs(t), other)
+    other = other.where(t.equals(t), a + b)
     t, other = t * back, other * back
     right = x[0] >= 0.0
     real, imaginary = t.where(right, abs(other)), other.where(right, t.with_sign_of(x[1]))
@@ -228,28 +228,6 @@ def cosine(x: Parts) -> Parts:
     return _times_cosh(b, a.apply(m.CosOp)), -_times_sinh(b, a.apply(m.SinOp))
 
 
-def tangent(x: Parts) -> Parts:
-    """-i tanh(ix)."""
-    real, imaginary = hyperbolic_tangent((-x[1], x[0]))
-    return imaginary, -real
-
-
-def hyperbolic_tangent(x: Parts) -> Parts:
-    """sinh a cosh a / (sinh**2 a + cos**2 b), and sin b cos b over the same; 1 and 4 sin b cos b e**-2a far out."""
-    a, b = x
-    size = abs(a)
-    far = size > 20.0
-    near = size.number(1.0).where(far, size)
-    sinh, cosine_ = near.apply(m.SinhOp), b.apply(m.CosOp)
-    scale = 1.0 / (sinh * sinh + cosine_ * cosine_)
-    turn = b.apply(m.SinOp) * cosine_
-    real = size.number(1.0).where(far, sinh * near.apply(m.CoshOp) * scale)
-    imaginary = (4.0 * turn * (size * -2.0).apply(m.ExpOp)).where(far, turn * scale)
-    imaginary = b.where(b.equals(0.0), imaginary)
-    imaginary = b.number(0.0).with_sign_of(turn).where(size.equals(math.inf), imaginary)
-    return real.with_sign_of(a), imaginary
-
-
 def logistic(x: Parts) -> Parts:
     """1 / (1 + e**-x), or e**x / (1 + e**x): with the power that is not above 1."""
     a, b = x
@@ -293,8 +271,6 @@ UNARY: dict[type[Op], Callable[[Parts], Parts]] = {
     s.SignOp: sign,
     s.SineOp: sine,
     s.SqrtOp: square_root,
-    s.TanOp: tangent,
-    s.TanhOp: hyperbolic_tangent,
 }
 BINARY: dict[type[Op], Callable[[Parts, Parts], Parts]] = {
     s.Atan2Op: angle,

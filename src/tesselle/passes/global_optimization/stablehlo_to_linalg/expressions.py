@@ -102,10 +102,6 @@ class Expression:
         """Ordered: false for nan. (`==` is left to Python, which needs it for identity.)"""
         return self.compare(a.CmpFPredicate.OEQ, other)
 
-    def differs(self, other: Expression | float) -> Condition:
-        """Unordered: true for nan."""
-        return self.compare(a.CmpFPredicate.UNE, other)
-
     def apply(self, cls: Any, *others: Expression) -> Expression:
         """A function of the math dialect."""
         return self._of(cls, self.value, *(o.value for o in others))

@@ -1,0 +1,232 @@
+"""What custom calls of JAX, TensorFlow and XLA's partitioners mean in StableHLO and CHLO.
+
+    custom_call @Sharding(x), @xla.sdy.…(x)       -> x                        annotations: nothing to do on one device
+    custom_call @mhlo.topk(x) {k, largest}        -> chlo.top_k, or sort and slice
+    custom_call @mhlo.erf(x)                      -> chlo.erf                 and the other functions of one operand
+    custom_call @ApproxTopK(x, iota, init…) @gt   -> sort by @gt, slice       the exact k: recall 1
+    custom_call @stablehlo.dynamic_…(x…, size)    -> the op itself, its sizes being constants by now
+
+Sources: JAX, `jax/_src/lax/ann.py`, `lax.py`, `windowed_reductions.py`; StableHLO, `ExperimentalOps.h`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tesselle.dialects.chlo import elementwise as chlo
+from tesselle.dialects.chlo.structured import TopKOp
+from tesselle.dialects.core.func import FuncOp, ReturnOp
+from tesselle.dialects.stablehlo import elementwise, shape
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType, RngAlgorithm
+from tesselle.dialects.stablehlo.control_flow import CustomCallOp
+from tesselle.dialects.stablehlo.control_flow import ReturnOp as RegionReturnOp
+from tesselle.dialects.stablehlo.custom_calls import attributes_of
+from tesselle.dialects.stablehlo.linear_algebra import RngBitGeneratorOp
+from tesselle.dialects.stablehlo.reduction import SortOp
+from tesselle.dialects.stablehlo.window import ReduceWindowOp
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, Op, Region, Value, constant_elements
+from tesselle.ir.rewrite import Rewriter
+from tesselle.ir.symbols import lookup
+from tesselle.ir.types import TensorType
+from tesselle.support.custom_calls import Expansion, custom_call_expansion
+from tesselle.support.diagnostics import Unsupported
+from tesselle.support.dtypes import I32
+
+ANNOTATIONS = (
+    "Sharding",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "annotate_device_placement",
+    "LayoutConstraint",
+    "MoveToHost",
+    "MoveToDevice",
+)
+SHARDY = "xla.sdy."
+"""Prefix of Shardy's annotations in exported programs."""
+
+
+def by_prefix(target: str) -> Expansion | None:
+    """Expansions of whole families of names."""
+    return expand_annotation if target.startswith(SHARDY) else None
+
+
+def expand_annotation(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @Sharding(x) -> x"""
+    if not op.results:
+        return ()
+    if [v.type for v in op.inputs] != list(op.result_types):
+        text = f"@{op.call_target_name} between different shapes splits a program over several devices"
+        raise Unsupported(text, op.location, op.name)
+    return op.inputs
+
+
+for _name in ANNOTATIONS:
+    custom_call_expansion(_name)(expand_annotation)
+
+
+@custom_call_expansion("shape_assertion")
+def expand_shape_assertion(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @shape_assertion(condition, sizes…) -> nothing: what a caller promises about its shapes."""
+    return ()
+
+
+# ---------------------------------------------------------------------------------------------- unary functions
+
+_UNARY: dict[str, type[Op]] = {
+    "acos": chlo.AcosOp,
+    "acosh": chlo.AcoshOp,
+    "asin": chlo.AsinOp,
+    "asinh": chlo.AsinhOp,
+    "atan": chlo.AtanOp,
+    "atanh": chlo.AtanhOp,
+    "bessel_i1e": chlo.BesselI1eOp,
+    "cosh": chlo.CoshOp,
+    "digamma": chlo.DigammaOp,
+    "erf": chlo.ErfOp,
+    "erf_inv": chlo.ErfInvOp,
+    "erfc": chlo.ErfcOp,
+    "lgamma": chlo.LgammaOp,
+    "sinh": chlo.SinhOp,
+    "square": chlo.SquareOp,
+    "tan": elementwise.TanOp,
+}
+
+
+def _expand_unary(op: CustomCallOp, rw: Rewriter) -> Value:
+    """custom_call @mhlo.erf(x) -> chlo.erf(x)"""
+    made = _UNARY[op.call_target_name.removeprefix("mhlo.")].build([op.inputs[0]], op.result_types)
+    return rw.insert(made).result
+
+
+for _name in _UNARY:
+    custom_call_expansion(f"mhlo.{_name}")(_expand_unary)
+
+
+# ---------------------------------------------------------------------------------------------- the first k
+
+
+def _comparator(direction: ComparisonDirection, value: TensorType) -> Region:
+    """(a, b, i, j) -> a <direction> b, by IEEE-754's total order for floats."""
+    scalar, index = TensorType((), value.dtype), TensorType((), I32)
+    block = Block((scalar, scalar, index, index))
+    b = Builder.at_end(block)
+    order = ComparisonType.TOTALORDER if value.dtype.is_float else None
+    result = b.insert(elementwise.CompareOp(block.args[0], block.args[1], direction, order)).result
+    b.insert(RegionReturnOp((result,)))
+    return Region([block])
+
+
+def called_computation(op: CustomCallOp) -> Region:
+    """A copy of the body of the only function that the call names, as a region of StableHLO."""
+    names = op.called_computations
+    function = lookup(op, names[0]) if len(names) == 1 else None
+    if not isinstance(function, FuncOp) or len(function.body.blocks) != 1:
+        raise Unsupported(
+            f"@{op.call_target_name} needs one called computation that the module defines", op.location, op.name
+        )
+    body = function.body.block
+    block = Block([a.type for a in body.args])
+    b = Builder.at_end(block, op.location)
+    values: dict[Value, Value] = dict(zip(body.args, block.args, strict=True))
+    for inner in body:
+        if isinstance(inner, ReturnOp | RegionReturnOp):  # JAX ends its comparators with the latter
+            b.insert(RegionReturnOp([values.get(v, v) for v in inner.values]))
+        else:
+            b.insert(inner.clone(values))
+    return Region([block])
+
+
+def _first_sorted(op: CustomCallOp, rw: Rewriter, inputs: Sequence[Value], order: Region, axis: int) -> list[Value]:
+    """Sort the inputs together along `axis`, and keep as many elements as the results have."""
+    result_sort = rw.insert(SortOp(inputs, order, axis, True))
+    found: list[Value] = []
+    for value, want in zip(result_sort.results, op.result_types, strict=True):
+        t = value.type
+        if not isinstance(want, TensorType) or not want.is_static or not isinstance(t, TensorType):
+            raise Unsupported(f"@{op.call_target_name} with a dynamic k", op.location, op.name)
+        start = (0,) * t.rank
+        found.append(rw.insert(shape.SliceOp(value, start, want.static_shape, (1,) * t.rank)).result)
+    return found
+
+
+def _top_k(op: CustomCallOp, rw: Rewriter, largest: bool) -> Sequence[Value]:
+    x = op.inputs[0]
+    values = op.result_types[0]
+    if not isinstance(values, TensorType) or values.shape[-1] is None or not isinstance(x.type, TensorType):
+        raise Unsupported(f"@{op.call_target_name} with a dynamic k", op.location, op.name)
+    if largest:
+        return rw.insert(TopKOp(x, values.shape[-1])).results
+    axis = x.type.rank - 1
+    places = rw.insert(shape.IotaOp(axis, x.type.with_dtype(I32))).result
+    return _first_sorted(op, rw, (x, places), _comparator(ComparisonDirection.LT, x.type), axis)
+
+
+@custom_call_expansion("mhlo.topk")
+def expand_mhlo_topk(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @mhlo.topk(x) {k = 4, largest = true} -> chlo.top_k(x, k = 4)"""
+    return _top_k(op, rw, bool(attributes_of(op).get("largest", True)))
+
+
+@custom_call_expansion("TopK")
+def expand_xla_topk(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @TopK(x) {called_computations = [@gt]} -> chlo.top_k(x); with another order, sort and slice."""
+    largest = attributes_of(op).get("largest")
+    if largest is None and op.called_computations:
+        compares = [o for o in called_computation(op).block if isinstance(o, elementwise.CompareOp)]
+        largest = not compares or compares[0].comparison_direction in (ComparisonDirection.GT, ComparisonDirection.GE)
+    return _top_k(op, rw, largest is not False)
+
+
+@custom_call_expansion("stablehlo.dynamic_top_k")
+def expand_dynamic_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @stablehlo.dynamic_top_k(x, k) -> chlo.top_k(x, k)"""
+    return _top_k(op, rw, True)
+
+
+@custom_call_expansion("stablehlo.dynamic_approx_top_k")
+@custom_call_expansion("ApproxTopK")
+def expand_approx_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @ApproxTopK(x, iota, init…) {reduction_dim, top_k} @gt -> sort by @gt along the dimension, slice
+
+    Initial values only matter where the approximation runs out of elements, which sorting does not.
+    """
+    axis = attributes_of(op).get("reduction_dim")
+    op.require(isinstance(axis, int), "reduction_dim", "ApproxTopK needs the integer reduction_dim")
+    assert isinstance(axis, int)
+    return _first_sorted(op, rw, op.inputs[: len(op.results)], called_computation(op), axis)
+
+
+# ---------------------------------------------------------------------------------------------- sizes as operands
+
+
+def _numbers(op: CustomCallOp, operand: int, what: str) -> tuple[int, ...]:
+    elements = constant_elements(op.inputs[operand])
+    if elements is None:
+        raise Unsupported(f"@{op.call_target_name} whose {what} is not constant", op.location, op.name)
+    return tuple(int(x) for x in elements.array.reshape(-1))
+
+
+@custom_call_expansion("stablehlo.dynamic_reduce_window")
+def expand_dynamic_reduce_window(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @stablehlo.dynamic_reduce_window(x…, init…, size, strides, dilations, dilations, padding) @body
+    -> reduce_window(x…, init…)
+    """
+    count = 2 * len(op.results)
+    texts = ("window", "strides", "base dilations", "window dilations", "padding")
+    window, strides, base, dilations, flat = (_numbers(op, count + i, text) for i, text in enumerate(texts))
+    padding = tuple(zip(flat[::2], flat[1::2], strict=True))
+    made = ReduceWindowOp(op.inputs[:count], window, called_computation(op), strides, base, dilations, padding)
+    return rw.insert(made).results
+
+
+@custom_call_expansion("stablehlo.dynamic_rng_bit_generator")
+def expand_dynamic_rng(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
+    """custom_call @stablehlo.dynamic_rng_bit_generator(state, shape) {rng_algorithm} -> rng_bit_generator(state)"""
+    state, bits = op.result_types
+    algorithm = op.attributes.get("rng_algorithm")
+    if not isinstance(algorithm, RngAlgorithm) or not isinstance(state, TensorType) or not isinstance(bits, TensorType):
+        raise Unsupported(f"@{op.call_target_name} needs a rng_algorithm", op.location, op.name)
+    if not bits.is_static:
+        raise Unsupported(f"@{op.call_target_name} whose shape is not constant", op.location, op.name)
+    return rw.insert(RngBitGeneratorOp(op.inputs[0], algorithm, state, bits)).results
