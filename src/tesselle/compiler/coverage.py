@@ -46,7 +46,8 @@ WITHOUT_LOWERING: dict[str, str] = _table(
     ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", HOST),
     (
         "stablehlo.after_all stablehlo.composite stablehlo.create_token"
-        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
+        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple"
+        " stablehlo.uniform_dequantize stablehlo.uniform_quantize",
         BEFORE,
     ),
     ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
