@@ -50,10 +50,10 @@ WITHOUT_LOWERING: dict[str, str] = _table(
         BEFORE,
     ),
     (
-        "stablehlo.cholesky stablehlo.fft stablehlo.rng stablehlo.rng_bit_generator stablehlo.triangular_solve"
-        " stablehlo.unary_einsum",
+        "stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum",
         LATER,
     ),
+    ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
     ("stablehlo.return", TERMINATOR),
     (
         "chlo._asin_acos_kernel chlo.bessel_i1e chlo.mulhi chlo.next_after chlo.polygamma chlo.ragged_dot chlo.scan"

@@ -15,9 +15,7 @@ from tesselle.support.diagnostics import Unsupported
 def host_call(op: flow.HostCallOp, *operands: Array) -> list[Array]:
     function = host_function(op.target)
     if function is None:
-        raise Unsupported(
-            f"custom call @{op.target} is not known: {how_to_register(op.target)}", op.location, op.name
-        )
+        raise Unsupported(f"custom call @{op.target} is not known: {how_to_register(op.target)}", op.location, op.name)
     count, sizes = len(op.arguments), iter(operands[len(op.arguments) :])
     specs: list[ArraySpec] = []
     for r in op.results:
