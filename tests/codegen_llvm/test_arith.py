@@ -238,7 +238,7 @@ def test_integer_comparisons_and_select(toolchain: Any) -> None:
         np.testing.assert_array_equal(got, np.where(condition, a, b))
 
 
-SMALL_FLOATS = [d for d in DTYPES.values() if d.is_float and d.bits <= 16 and d.name != "f8E8M0FNU"]
+SMALL_FLOATS = [d for d in DTYPES.values() if d.is_float and d.bits <= 16]
 
 
 @pytest.mark.parametrize("target", ["host", "generic"])

@@ -198,4 +198,40 @@ func.func @main(%p: tensor<i1>, %x: tensor<8xf32>) -> tensor<8xf32> {
         )
         for value in (True, False)
     ),
+    Case(
+        "sum_of_halves",  # the initial value is a scalar of a type that the host has no registers for
+        """
+func.func @main(%a: tensor<4x6xf16>) -> tensor<6xf16> {
+  %init = stablehlo.constant dense<3.0> : tensor<f16>
+  %0 = stablehlo.reduce(%a init: %init) applies stablehlo.add across dimensions = [0] : (tensor<4x6xf16>, tensor<f16>) -> tensor<6xf16>
+  return %0 : tensor<6xf16>
+}""",
+        (np.arange(24, dtype=np.float16).reshape(4, 6),),
+        lambda a: (a.sum(0) + np.float16(3),),
+    ),
+    Case(
+        "one_window",  # it has one place and does not reach the last row
+        """
+func.func @main(%a: tensor<2x4x6xf32>) -> tensor<2x1x6xf32> {
+  %init = stablehlo.constant dense<0.0> : tensor<f32>
+  %0 = "stablehlo.reduce_window"(%a, %init) ({
+  ^bb0(%x: tensor<f32>, %y: tensor<f32>):
+    %s = stablehlo.add %x, %y : tensor<f32>
+    stablehlo.return %s : tensor<f32>
+  }) {window_dimensions = array<i64: 1, 3, 1>, window_strides = array<i64: 1, 2, 1>} : (tensor<2x4x6xf32>, tensor<f32>) -> tensor<2x1x6xf32>
+  return %0 : tensor<2x1x6xf32>
+}""",
+        (normal(2, 4, 6),),
+        lambda a: (a[:, :3].sum(1, keepdims=True),),
+    ),
+    Case(
+        "cropped_booleans",  # bytes that no vector gathers, in the tail of a row
+        """
+func.func @main(%a: tensor<2x3xi1>, %p: tensor<i1>) -> tensor<2x7xi1> {
+  %0 = stablehlo.pad %a, %p, low = [0, -2], high = [0, -2], interior = [0, 4] : (tensor<2x3xi1>, tensor<i1>) -> tensor<2x7xi1>
+  return %0 : tensor<2x7xi1>
+}""",
+        (np.array([[1, 0, 1], [0, 1, 1]], bool), np.array(True)),
+        lambda a, p: (np.array([[1, 1, 1, 0, 1, 1, 1], [1] * 7], bool),),
+    ),
 ]

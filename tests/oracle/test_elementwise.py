@@ -10,7 +10,10 @@ import pytest
 from jax import lax
 from jax import numpy as jnp
 from jax.scipy import special
-from oracle_harness import BOOL, COMPLEX, FLOATS, INTEGERS, SIGNED, check, sample
+from oracle_harness import BOOL, COMPLEX, FLOATS, INTEGERS, SIGNED, assert_close, check, lowered, sample
+
+from tesselle.ir.text import parse_module
+from tesselle.reference import interpret
 
 UNARY: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("abs", lax.abs, (*FLOATS, *SIGNED, *COMPLEX)),
@@ -112,6 +115,36 @@ def test_select_and_clamp() -> None:
     check(lambda a: lax.clamp(np.float32(-1), a, np.float32(2)), x)
     check(lambda a: lax.clamp(np.int32(-3), a, np.int32(5)), sample("int32"))
     check(lambda a, b: jnp.where(a[0, 0] > 0, a, b), x, y)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_complex_numbers_have_an_order(dtype: str) -> None:
+    """By real parts, then by imaginary ones. Source: StableHLO spec, compare; JAX compares complex numbers itself."""
+    x, y = (np.round(sample(dtype, (40,), seed=s)) for s in (1, 2))
+    check(lambda a, b: lax.clamp(b[0], a, b[0] + np.asarray(3, dtype)), x, y)
+    element = f"complex<f{32 if dtype == 'complex64' else 64}>"
+    lines = [
+        f"%0 = stablehlo.maximum %x, %y : tensor<40x{element}>",
+        f"%1 = stablehlo.minimum %x, %y : tensor<40x{element}>",
+        f"%2 = stablehlo.compare LT, %x, %y : (tensor<40x{element}>, tensor<40x{element}>) -> tensor<40xi1>",
+        f"%3 = stablehlo.compare GE, %x, %y : (tensor<40x{element}>, tensor<40x{element}>) -> tensor<40xi1>",
+    ]
+    t, b = f"tensor<40x{element}>", "tensor<40xi1>"
+    text = (
+        f"func.func @main(%x: {t}, %y: {t}) -> ({t}, {t}, {b}, {b}) {{\n"
+        + "\n".join(lines)
+        + f"\nreturn %0, %1, %2, %3 : {t}, {t}, {b}, {b}\n}}"
+    )
+    pairs = [((p.real, p.imag), (q.real, q.imag)) for p, q in zip(x, y, strict=True)]
+    expected = [
+        np.array([complex(*max(p)) for p in pairs], dtype),
+        np.array([complex(*min(p)) for p in pairs], dtype),
+        np.array([p < q for p, q in pairs]),
+        np.array([p >= q for p, q in pairs]),
+    ]
+    module = parse_module(text, "case.mlir")
+    assert_close(interpret(module, "main", [x, y]), expected, "the reference and Python")
+    assert_close(interpret(lowered(text), "main", [x, y]), expected, "linalg and Python")
 
 
 @pytest.mark.parametrize(("exponent", "mantissa"), [(5, 10), (8, 7), (4, 3), (8, 23), (2, 1)])

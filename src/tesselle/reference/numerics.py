@@ -13,6 +13,7 @@ import numpy as np
 
 from tesselle.reference.registry import Array
 from tesselle.support.dtypes import DType, Kind, from_numpy
+from tesselle.support.float_formats import format_of
 
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
@@ -33,19 +34,15 @@ def is_float(x: Array) -> bool:
 
 
 def is_narrow(x: Array) -> bool:
-    """A float of less than 32 bits, or an integer that NumPy knows through ml_dtypes only."""
+    """Of a type that is computed in a wider one: a float of less than 32 bits, an integer of less than 8."""
     d = dtype_of(x)
-    return (d.is_float and d.bits < 32) or (d.is_integer and d.bits < 8)
+    return d.compute is not d
 
 
 def widen(x: Array) -> Array:
-    """Narrow floats as f32 (exact), sub-byte integers as bytes; others as they are."""
+    """Values of narrow types in the type that they are computed in (exact); others as they are."""
     d = dtype_of(x)
-    if d.is_float and d.bits < 32:
-        return x.astype(np.float32)
-    if d.is_integer and d.bits < 8:
-        return x.astype(np.int8 if d.is_signed else np.uint8)
-    return x
+    return x if d.compute is d else x.astype(d.compute.numpy)
 
 
 def narrow(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -80,18 +77,33 @@ def widened(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def as_unsigned(x: Array) -> Array:
-    """The bits of integers (or of floats) as an unsigned integer of the same width."""
-    return np.ascontiguousarray(x).view(_UNSIGNED[x.dtype.itemsize]).reshape(x.shape)
+    """The bits of x as unsigned integers: of the same width, in bytes where that is less than a byte."""
+    d = dtype_of(x)
+    if d.bits >= 8 or d.is_bool:
+        return np.ascontiguousarray(x).view(_UNSIGNED[x.dtype.itemsize]).reshape(x.shape)
+    code = x.astype(np.int8) if d.is_signed else x.astype(np.uint8) if d.is_unsigned else _bytes(x)
+    return code.view(np.uint8) & np.uint8((1 << d.bits) - 1)
 
 
 def as_signed(x: Array) -> Array:
-    """The bits of integers (or of floats) as a signed integer of the same width."""
-    return np.ascontiguousarray(x).view(_SIGNED[x.dtype.itemsize]).reshape(x.shape)
+    """The bits of x as signed integers: of the same width, sign-extended to bytes where that is less than a byte."""
+    d = dtype_of(x)
+    if d.bits >= 8 or d.is_bool:
+        return np.ascontiguousarray(x).view(_SIGNED[x.dtype.itemsize]).reshape(x.shape)
+    spare = np.uint8(8 - d.bits)
+    return (as_unsigned(x) << spare).view(np.int8) >> spare.view(np.int8)
+
+
+def _bytes(x: Array) -> Array:
+    return np.ascontiguousarray(x).view(np.uint8).reshape(x.shape)
 
 
 def view_as(x: Array, dtype: np.dtype[Any]) -> Array:
-    """The bits of `x` as another type of the same width."""
-    return np.ascontiguousarray(x).view(dtype).reshape(x.shape)
+    """The bits of `x` as another type of the same width; of integers the low bits, where that is less than a byte."""
+    d = from_numpy(dtype)
+    if d.bits >= 8 or d.is_bool:
+        return np.ascontiguousarray(x).view(dtype).reshape(x.shape)
+    return wrap_bits(x, d) if d.is_integer else (as_unsigned(x) & np.uint8((1 << d.bits) - 1)).view(dtype)
 
 
 def int_divide(x: Array, y: Array) -> Array:
@@ -130,16 +142,15 @@ def int_power(x: Array, y: Array) -> Array:
 
 
 def shift_left(x: Array, y: Array) -> Array:
-    bits = dtype_of(x).bits
-    amount = as_unsigned(y)
-    over = amount >= bits
-    return np.where(over, np.zeros((), x.dtype), x << np.where(over, 0, amount).astype(x.dtype)).astype(x.dtype)
+    amount, pattern = as_unsigned(y), as_unsigned(x)
+    over = amount >= dtype_of(x).bits
+    shifted = pattern << np.where(over, 0, amount).astype(pattern.dtype)
+    return view_as(np.where(over, np.zeros((), pattern.dtype), shifted).astype(pattern.dtype), x.dtype)
 
 
 def shift_right_logical(x: Array, y: Array) -> Array:
-    bits = dtype_of(x).bits
     amount, pattern = as_unsigned(y), as_unsigned(x)
-    over = amount >= bits
+    over = amount >= dtype_of(x).bits
     shifted = pattern >> np.where(over, 0, amount).astype(pattern.dtype)
     return view_as(np.where(over, np.zeros((), pattern.dtype), shifted).astype(pattern.dtype), x.dtype)
 
@@ -154,10 +165,14 @@ def shift_right_arithmetic(x: Array, y: Array) -> Array:
 def count_leading_zeros(x: Array) -> Array:
     bits = dtype_of(x).bits
     pattern = as_unsigned(x)
-    result = np.full(x.shape, bits, x.dtype)
+    result = np.full(x.shape, bits, np.uint8)
     for i in range(bits):
         result = np.where((pattern >> np.array(i, pattern.dtype)) & np.array(1, pattern.dtype), bits - 1 - i, result)
-    return result.astype(x.dtype)
+    return wrap_bits(result, dtype_of(x))
+
+
+def population_count(x: Array) -> Array:
+    return wrap_bits(np.bitwise_count(as_unsigned(x)), dtype_of(x))
 
 
 def float_minimum(x: Array, y: Array) -> Array:
@@ -218,10 +233,17 @@ def rsqrt(x: Array) -> Array:
 
 
 def total_order(x: Array) -> Array:
-    """Integers whose order is IEEE 754's totalOrder of the floats: -nan < -inf < … < -0 < 0 < … < inf < nan."""
+    """Integers whose order is IEEE 754's totalOrder of the floats: -nan < -inf < … < -0 < 0 < … < inf < nan.
+
+    A format with a single nan has it last.
+    """
+    f = format_of(dtype_of(x))
     bits = as_signed(x)
     low = np.array(np.iinfo(bits.dtype).max, bits.dtype)
-    return np.where(bits < 0, bits ^ low, bits)
+    if f.specials == "scale":
+        return bits ^ ~low
+    order = np.where(bits < 0, bits ^ low, bits)
+    return np.where(as_unsigned(x) == f.nan, low, order) if f.specials == "fnuz" else order
 
 
 def convert(x: Array, to: DType) -> Array:
@@ -230,7 +252,7 @@ def convert(x: Array, to: DType) -> Array:
     if x.dtype == to.numpy:
         return x
     if to.is_bool:
-        return x != np.zeros((), x.dtype)
+        return widen(x) != 0
     if source.is_complex and not to.is_complex:
         return convert(np.ascontiguousarray(x.real), to)
     if to.is_complex:
@@ -239,10 +261,23 @@ def convert(x: Array, to: DType) -> Array:
         return float_to_int(x, to)
     if source.is_float or to.is_float:
         wide = widen(x)
-        if to.is_float and to.bits < 32 and wide.dtype == np.float64:
-            return _round_once(wide, to)
-        return wide.astype(to.numpy) if to.is_float else narrow(wide, to.numpy)
+        if to.bits >= 32:
+            return wide.astype(to.numpy)
+        if wide.dtype == np.float32:
+            return wide.astype(to.numpy)
+        return _round_once(wide if source.is_float else _round_to_odd(wide), to)
     return wrap_bits(widen(x), to)
+
+
+def _round_to_odd(x: Array) -> Array:
+    """Integers as f64; those that need more bits get an odd last bit, so that rounding once more is exact."""
+    near = x.astype(np.float64)
+    if x.dtype.itemsize < 8:
+        return near
+    low = np.array(0x7FF, x.dtype)
+    far = np.abs(near) >= 2.0**53
+    odd = (x & ~low) | ((x & low) != 0).astype(x.dtype) << np.array(11, x.dtype)
+    return np.where(far, odd.astype(np.float64), near)
 
 
 def _round_once(x: Array, to: DType) -> Array:

@@ -95,6 +95,14 @@ class DType(Type):
         return self.kind in (Kind.SIGNED, Kind.UNSIGNED)
 
     @property
+    def compute(self) -> DType:
+        """The type that operations on this one compute in; they round, or wrap around, back after every operation.
+
+        f32 for narrower floats, 8 bits for narrower integers, the type itself otherwise.
+        """
+        return _COMPUTE.get(self, self)
+
+    @property
     def element(self) -> DType:
         """The part type of a complex type; the type itself otherwise."""
         if self is C64:
@@ -161,3 +169,11 @@ UI8, UI16, UI32, UI64 = DTYPES["ui8"], DTYPES["ui16"], DTYPES["ui32"], DTYPES["u
 BF16, F16, F32, F64 = DTYPES["bf16"], DTYPES["f16"], DTYPES["f32"], DTYPES["f64"]
 C64, C128 = DTYPES["complex<f32>"], DTYPES["complex<f64>"]
 INDEX = DTYPES["index"]
+
+_COMPUTE: dict[DType, DType] = {
+    **{d: F32 for d in DTYPES.values() if d.is_float and d.bits < 32},
+    I2: I8,
+    I4: I8,
+    UI2: UI8,
+    UI4: UI8,
+}

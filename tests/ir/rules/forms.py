@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.ir.rules import quantized_types
+
 ARGUMENTS = {
     "a": "tensor<2x3xf32>",
     "t": "tensor<3x2xf32>",
@@ -37,6 +39,7 @@ ARGUMENTS = {
     "tup": "tuple<tensor<f32>>",
     "cm": "tensor<2x5xcomplex<f32>>",
     "dyn": "tensor<?x3xf32>",
+    **quantized_types.ARGUMENTS,
 }
 
 

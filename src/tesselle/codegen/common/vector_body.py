@@ -191,9 +191,17 @@ class BodyVectorizer:
         return total if scalar == 0 else self.b.insert(arith.AddIOp(total, start)).result
 
     def _load_lanes(self, buffer: Value, indices: Sequence[Lane], type: VectorType) -> Value:
-        """Element by element, for types that have no gather; never under a mask."""
-        assert self.lanes is not None and self.mask is None
+        """Element by element, for types that have no gather. Lanes that are not set read what lies at index 0."""
+        assert self.lanes is not None
         vectors = [v if is_uniform(v) else as_vector(self.b, v, self.lanes) for v in indices]
+        if self.mask is not None:
+            start = zero(self.b, VectorType((self.lanes,), INDEX))
+            vectors = [
+                v
+                if is_uniform(v)
+                else self.b.insert(arith.SelectOp(self.mask, as_vector(self.b, v, self.lanes), start)).result
+                for v in vectors
+            ]
         result = zero(self.b, type)
         for lane in range(self.lanes):
             at: list[Value] = []

@@ -58,6 +58,12 @@ def register_element(dtype: DType) -> str:
 
 
 @cache
+def register_bits(dtype: DType) -> int:
+    """The width of one element in a register."""
+    return 64 if dtype.is_index else max(8, dtype.bits) if dtype.is_float else dtype.element.bits
+
+
+@cache
 def memory_element(dtype: DType) -> str:
     """The LLVM type of one element in memory."""
     if dtype.is_complex:

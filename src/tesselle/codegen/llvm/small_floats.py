@@ -7,65 +7,13 @@ largest value where it has neither).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from tesselle.codegen.llvm.emitter import Emitter, FunctionText, Lanes, V, build_function, call_function
 from tesselle.codegen.llvm.target import CpuTarget
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DType
-
-Specials = Literal["ieee", "fn", "fnuz", "finite"]
-
-
-@dataclass(frozen=True)
-class FloatFormat:
-    """A binary format: sign, `exponent_bits`, `mantissa_bits`.
-
-    `specials`: "ieee" (the largest exponent is infinity and nan), "fn" (all ones is nan), "fnuz" (the code of -0 is
-    nan), "finite".
-    """
-
-    exponent_bits: int
-    mantissa_bits: int
-    bias: int
-    specials: Specials
-
-    @property
-    def sign_bit(self) -> int:
-        return 1 << (self.exponent_bits + self.mantissa_bits)
-
-    @property
-    def magnitude_mask(self) -> int:
-        return self.sign_bit - 1
-
-    @property
-    def infinity(self) -> int:
-        """The first magnitude that is not finite."""
-        if self.specials == "ieee":
-            return ((1 << self.exponent_bits) - 1) << self.mantissa_bits
-        return self.magnitude_mask + (0 if self.specials == "fn" else 1)
-
-    @property
-    def storage_bits(self) -> int:
-        return 16 if self.sign_bit > 0x80 else 8
-
-
-FORMATS: dict[str, FloatFormat] = {
-    "bf16": FloatFormat(8, 7, 127, "ieee"),
-    "f16": FloatFormat(5, 10, 15, "ieee"),
-    "f8E5M2": FloatFormat(5, 2, 15, "ieee"),
-    "f8E4M3": FloatFormat(4, 3, 7, "ieee"),
-    "f8E3M4": FloatFormat(3, 4, 3, "ieee"),
-    "f8E4M3FN": FloatFormat(4, 3, 7, "fn"),
-    "f8E5M2FNUZ": FloatFormat(5, 2, 16, "fnuz"),
-    "f8E4M3FNUZ": FloatFormat(4, 3, 8, "fnuz"),
-    "f8E4M3B11FNUZ": FloatFormat(4, 3, 11, "fnuz"),
-    "f6E2M3FN": FloatFormat(2, 3, 1, "finite"),
-    "f6E3M2FN": FloatFormat(3, 2, 3, "finite"),
-    "f4E2M1FN": FloatFormat(2, 1, 1, "finite"),
-}
+from tesselle.support.float_formats import FORMATS, FloatFormat
 
 
 def _format_of(dtype: DType) -> FloatFormat:
@@ -94,6 +42,10 @@ def _widen(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     if name == "f16" and b.target.has_native_f16_conversion:
         return b.cast("fpext", b.cast("bitcast", x, x.type.of("f", 16)), x.type.of("f", 32))
     code = b.cast("zext", x, i32)
+    if f.specials == "scale":
+        # The smallest power of two is a subnormal f32.
+        bits = b.select(code.equals(0), 1 << 22, code << 23)
+        return b.select(code.equals(f.nan), 0x7FC00000, bits).as_float()
     magnitude = code & f.magnitude_mask
     # Read as an f32 the code is too small by a power of two, subnormal codes included.
     value = (magnitude << (23 - f.mantissa_bits)).as_float() * 2.0 ** (127 - f.bias)
@@ -130,6 +82,8 @@ def _narrow(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
         rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
         quiet = (bits >> 16) | 0x40
         return b.cast("trunc", b.select(x.is_nan(), quiet, rounded), code)
+    if f.specials == "scale":
+        return b.cast("trunc", _narrow_to_scale(b, x), code)
     drop = 23 - f.mantissa_bits
     magnitude = bits & 0x7FFFFFFF
     rounded = (magnitude + ((1 << (drop - 1)) - 1) + ((magnitude >> drop) & 1)) >> drop
@@ -139,10 +93,9 @@ def _narrow(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     subnormal = (magnitude.as_float() + shift).bits - b.same(shift, x.type).bits
     is_small = magnitude.as_float() < 2.0 ** (1 - f.bias)
     result = b.select(is_small, subnormal, normal)
-    nan, overflow = _special_codes(f)
-    result = b.select(result >= f.infinity, overflow, result)
+    result = b.select(result >= f.infinity, f.overflow, result)
     if f.specials != "finite":
-        result = b.select(x.is_nan(), nan, result)
+        result = b.select(x.is_nan(), f.nan, result)
     sign = (bits >> (31 - (f.sign_bit.bit_length() - 1))) & f.sign_bit
     if f.specials == "fnuz":
         # There is no negative zero, and nan has no sign.
@@ -153,17 +106,15 @@ def _narrow(b: Emitter, name: str, f: FloatFormat, x: V) -> V:
     return b.cast("trunc", result | sign, code)
 
 
-def _special_codes(f: FloatFormat) -> tuple[int, int]:
-    """(nan, overflow) as magnitudes (for fnuz: the whole code)."""
-    match f.specials:
-        case "ieee":
-            return f.infinity | (1 << (f.mantissa_bits - 1)), f.infinity
-        case "fn":
-            return f.magnitude_mask, f.magnitude_mask
-        case "fnuz":
-            return f.sign_bit, f.sign_bit
-        case "finite":
-            return 0, f.magnitude_mask
+def _narrow_to_scale(b: Emitter, x: V) -> V:
+    """The nearest power of two, as ml_dtypes and XLA round: a tie goes up, because the only digit of a significand is
+    the odd 1; what lies between 2**-127 and 2**-126 (subnormal in f32) goes up, too. Zero, negative numbers and what is
+    too large are nan."""
+    bits = x.bits
+    tie = b.cast("zext", bits >= 0x800000, bits.type)
+    rounded = (bits + 0x3FFFFF + tie) >> 23
+    is_number = (x > 0.0) & (x < float("inf"))
+    return b.select(is_number, rounded, 0xFF)
 
 
 @cache

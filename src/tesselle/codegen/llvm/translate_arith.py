@@ -10,6 +10,7 @@ from tesselle.codegen.llvm.layout import (
     element_type,
     is_small_float,
     lane_count,
+    register_bits,
     register_element,
     slot_type,
     splat_constant,
@@ -339,10 +340,28 @@ def _integer_to_float(instruction: str) -> Translator[arith.CastOp]:
         # Integers of up to 24 bits are exact in f32, those of up to 53 bits in f64.
         middle = result if not is_small_float(result) else F32 if element_type(source).bits <= 16 else F64
         t = vector_of(lanes, register_element(middle))
-        out = [k.emit(f"{instruction} {slot_type(source)} {s} to {t}") for s in k.slots(op.operand)]
+        slots = k.slots(op.operand)
+        if middle is not result and element_type(source).bits == 64:
+            slots = [_odd_in_f64(k, source, s, unsigned=instruction == "uitofp") for s in slots]
+        out = [k.emit(f"{instruction} {slot_type(source)} {s} to {t}") for s in slots]
         k.set(op.results[0], [float_to_float(k, middle, result, lanes, s) for s in out])
 
     return translate
+
+
+def _odd_in_f64(k: Kernel, type: Type, slot: str, *, unsigned: bool) -> str:
+    """A 64-bit integer that f64 holds: one of more than 53 bits gets an odd last bit where low bits are lost, which
+    makes a second rounding exact."""
+    t = slot_type(type)
+    lost, last = splat_constant("2047", type), splat_constant("2048", type)
+    limit = splat_constant(str(1 << 53), type)
+    inexact = k.emit(f"icmp ne {t} {k.emit(f'and {t} {slot}, {lost}')}, {splat_constant('0', type)}")
+    sticky = _select(k, type, inexact, last, splat_constant("0", type))
+    kept = k.emit(f"and {t} {slot}, {splat_constant('-2048', type)}")
+    odd = k.emit(f"or {t} {kept}, {sticky}")
+    magnitude = slot if unsigned else k.intrinsic("abs", lanes_suffix(t), t, [(t, slot), ("i1", "false")])
+    far = k.emit(f"icmp ugt {t} {magnitude}, {limit}")
+    return _select(k, type, far, odd, slot)
 
 
 def _float_to_integer(name: str) -> Translator[arith.CastOp]:
@@ -358,9 +377,12 @@ def _float_to_integer(name: str) -> Translator[arith.CastOp]:
 
 
 def _translate_bitcast(k: Kernel, op: arith.BitcastOp) -> None:
+    """Codes of less than a byte lie in bytes when they are floats, and in integers of their width otherwise."""
     a, b = slot_type(op.operand.type), slot_type(op.result_type)
+    bits, wanted = (register_bits(element_type(t)) for t in (op.operand.type, op.result_type))
+    kind = "bitcast" if bits == wanted else "zext" if bits < wanted else "trunc"
     slots = k.slots(op.operand)
-    k.set(op.results[0], slots if a == b else [k.emit(f"bitcast {a} {s} to {b}") for s in slots])
+    k.set(op.results[0], slots if a == b else [k.emit(f"{kind} {a} {s} to {b}") for s in slots])
 
 
 TRANSLATORS = {

@@ -343,7 +343,10 @@ class FPToUIOp(CastOp):
 
 @op("arith.bitcast", PURE, ELEMENTWISE)
 class BitcastOp(CastOp):
-    """The same bits read as another type of the same width; also between `iN` and `uiN`."""
+    """The same bits read as another type of the same width; also between `iN` and `uiN`.
+
+    Floats of less than 8 bits are read as bytes, too: bits above their code are 0.
+    """
 
 
 @op("arith.index_cast", PURE, ELEMENTWISE)

@@ -14,6 +14,7 @@ from tesselle.dialects.stablehlo import (
     elementwise,
     indexing,
     linear_algebra,
+    quantization,
     shape,
     tokens,
 )
@@ -49,6 +50,9 @@ register_format(elementwise.IsFiniteOp, f"$x {_FUNCTIONAL}")
 register_format(elementwise.BitcastConvertOp, f"$operand {_FUNCTIONAL}")
 register_format(elementwise.CompareOp, f"$comparison_direction `,` $lhs `,` $rhs [`,` $compare_type] {_FUNCTIONAL}")
 register_format(elementwise.ClampOp, "$min `,` $operand `,` $max attr-dict `:` same-type")
+
+for _cls in (quantization.UniformQuantizeOp, quantization.UniformDequantizeOp):
+    register_format(_cls, "$operand attr-dict `:` same-type")
 
 register_format(shape.IotaOp, "`dim` `=` $iota_dimension attr-dict `:` type(results)")
 register_format(shape.ReshapeOp, f"$operand {_FUNCTIONAL}")

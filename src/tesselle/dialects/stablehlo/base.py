@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tesselle.ir.core import Op, Region, Value
+from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import Dim, TensorType, Type, dims_compatible, shapes_compatible, types_compatible
 from tesselle.support.dtypes import DType, Kind
 
@@ -17,7 +18,9 @@ INTEGER = frozenset({Kind.SIGNED, Kind.UNSIGNED})
 BOOL_OR_INTEGER = INTEGER | {Kind.BOOL}
 SIGNED_FLOAT_OR_COMPLEX = FLOAT_OR_COMPLEX | {Kind.SIGNED}
 NUMBER = INTEGER | FLOAT_OR_COMPLEX
-ANY = NUMBER | {Kind.BOOL, Kind.INDEX, Kind.QUANTIZED}
+PLAIN = NUMBER | {Kind.BOOL, Kind.INDEX}
+QUANTIZED = frozenset({Kind.QUANTIZED})
+ANY = PLAIN | QUANTIZED
 
 KIND_TEXT = {
     FLOAT: "floating-point",
@@ -27,18 +30,48 @@ KIND_TEXT = {
     BOOL_OR_INTEGER: "boolean or integer",
     SIGNED_FLOAT_OR_COMPLEX: "signed integer, floating-point or complex",
     NUMBER: "integer, floating-point or complex",
+    PLAIN: "plain",
+    QUANTIZED: "quantized",
 }
 
 
-def tensor_type(op: Op, value: Value | Type, label: str = "I1", kinds: frozenset[Kind] = ANY) -> TensorType:
-    """The type of `value` as a tensor type; fails rule `label` unless it is one with an element type in `kinds`."""
+def tensor_type(
+    op: Op, value: Value | Type, label: str = "I1", kinds: frozenset[Kind] = ANY, *, per_axis: bool = False
+) -> TensorType:
+    """The type of `value` as a tensor type; fails rule `label` unless it is one with an element type in `kinds`.
+
+    Quantized tensors must be quantized per tensor, or, where the specification admits it (`per_axis`), along one axis.
+    """
     t = value.type if isinstance(value, Value) else value
     if not isinstance(t, TensorType):
         op.fail(label, f"expected a tensor, found {t}")
     assert isinstance(t, TensorType)
     if t.dtype.kind not in kinds:
-        op.fail(label, f"expected a tensor of {KIND_TEXT.get(kinds, 'another')} type, found {t}")
+        op.fail(label, f"expected a tensor of {_kinds_text(kinds)} type, found {t}")
+    if t.dtype.kind is Kind.QUANTIZED:
+        _check_quantized(op, t, label, per_axis)
     return t
+
+
+def _kinds_text(kinds: frozenset[Kind]) -> str:
+    plain = KIND_TEXT.get(kinds - QUANTIZED, "another")
+    return f"{plain} or quantized" if kinds > QUANTIZED else plain
+
+
+def _check_quantized(op: Op, t: TensorType, label: str, per_axis: bool) -> None:
+    """Rules C12 and C13 of quantized tensor types: the axis is a dimension, with a scale for each index."""
+    q = t.dtype
+    assert isinstance(q, QuantizedType)
+    if q.is_sub_channel:
+        op.fail(label, f"StableHLO has no tensors quantized by blocks, found {t}")
+    if q.axis is None:
+        return
+    if not per_axis:
+        op.fail(label, f"expected one scale for the whole tensor, found {t}")
+    if q.axis >= t.rank:
+        op.fail(label, f"the quantized dimension {q.axis} is no dimension of {t}")
+    if not dims_compatible(t.shape[q.axis], len(q.scales)):
+        op.fail(label, f"dimension {q.axis} of {t} has {t.shape[q.axis]} indices and {len(q.scales)} scales")
 
 
 def tensor_types(op: Op, values: Sequence[Value], label: str) -> list[TensorType]:
@@ -151,7 +184,12 @@ def require_reducer(op: Op, region: Region, dtypes: Sequence[DType], label: str,
 
 
 def is_promotable(source: DType, target: DType) -> bool:
-    """Whether a value of `source` may be widened to `target`: same kind, no fewer bits."""
+    """Whether a value of `source` may be widened to `target`: same kind, no fewer bits.
+
+    Quantized ones must stand for the same floats too. Source: spec, is_promotable.
+    """
+    if isinstance(source, QuantizedType) and isinstance(target, QuantizedType):
+        return source.expressed is target.expressed and source.storage.bits <= target.storage.bits
     return source is target or (source.kind is target.kind and source.bits <= target.bits)
 
 

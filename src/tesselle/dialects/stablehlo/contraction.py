@@ -11,6 +11,7 @@ from tesselle.dialects.stablehlo.base import (
     same_dtype,
     tensor_type,
 )
+from tesselle.dialects.stablehlo.quantized_rules import check_mixed_operands, quantized_element
 from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType
@@ -26,7 +27,9 @@ class DotGeneralOp(Op):
     """result[b…, m…, n…] = sum over k… of lhs[b, m, k] * rhs[b, n, k].
 
     Shapes: batching dimensions, then the rest of lhs, then the rest of rhs. The result's element type may be wider.
-    Errors: C1-C10 (dimension numbers and sizes), C11 (precision_config), C12 (shape), C13 (element types).
+    A quantized rhs goes with a quantized lhs and result, or with floats (hybrid).
+    Errors: C1-C10 (dimension numbers and sizes), C11 (precision_config), C12 (shape), C13 (element types); quantized:
+    C14 (which are), C15 (zero points of rhs), C16 (its axis), C17, C18, C20 (storage, expressed types), C19 (result).
     Source: spec, dot_general.
     """
 
@@ -39,7 +42,7 @@ class DotGeneralOp(Op):
 
     def result_shape(self) -> tuple[Dim, ...]:
         """The shape of the result by the dimension numbers, which are checked."""
-        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2")
+        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2", per_axis=True)
         n = self.dot_dimension_numbers
         lb, rb, lc, rc = (
             n.lhs_batching_dimensions,
@@ -66,12 +69,18 @@ class DotGeneralOp(Op):
 
     def check(self) -> None:
         shape = self.result_shape()
-        t = tensor_type(self, self.result_type, "result")
+        t = tensor_type(self, self.result_type, "result", per_axis=True)
         check_precision(self, self.precision_config, "C11")
         if t.shape != shape:
             merge_shapes(self, (shape, t.shape), "C12", "operands (by their dimension numbers) and result")
-        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2")
-        if self.algorithm is None and a.dtype.kind is not b.dtype.kind:
+        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2", per_axis=True)
+        if check_mixed_operands(self, (a, b, t), ("C14", "C17", "C18", "C19", "C20")):
+            q = quantized_element(b)
+            assert q is not None
+            self.require(not any(q.zero_points), "C15", f"the zero points of rhs must be 0, found {q}")
+            contracted = self.dot_dimension_numbers.rhs_contracting_dimensions
+            self.require(q.axis not in contracted, "C16", f"the quantized dimension {q.axis} of rhs is contracted")
+        elif self.algorithm is None and a.dtype.kind is not b.dtype.kind:
             self.fail("C13", f"lhs and rhs must have element types of one kind, found {a.dtype} and {b.dtype}")
 
 
@@ -79,7 +88,8 @@ class DotGeneralOp(Op):
 class DotOp(Op):
     """The product of vectors or matrices over the last dimension of lhs and the first of rhs.
 
-    Errors: C1 (ranks), C2 (contracted sizes), C3 (shape), C4 (precision_config). Source: XLA semantics, Dot.
+    Errors: C1 (ranks), C2 (contracted sizes), C3 (shape), C4 (precision_config), C5 (quantized tensors, as in
+    dot_general). Source: XLA semantics, Dot.
     """
 
     lhs: Value = operand_def()
@@ -88,12 +98,13 @@ class DotOp(Op):
     precision_config: tuple[Precision, ...] | None = attr_def(default=None)
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2")
-        t = tensor_type(self, self.result_type, "result")
+        a, b = tensor_type(self, self.lhs), tensor_type(self, self.rhs, "I2", per_axis=True)
+        t = tensor_type(self, self.result_type, "result", per_axis=True)
         self.require(a.rank in (1, 2) and b.rank in (1, 2), "C1", f"expected vectors or matrices, found {a} and {b}")
         require_dims(self, a.shape[-1], b.shape[0], "C2", "the last dimension of lhs and the first of rhs")
         merge_shapes(self, ((*a.shape[:-1], *b.shape[1:]), t.shape), "C3", "operands and result")
         check_precision(self, self.precision_config, "C4")
+        check_mixed_operands(self, (a, b, t), ("C5",) * 5)
 
 
 @op("stablehlo.einsum", PURE)

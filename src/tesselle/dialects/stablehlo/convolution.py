@@ -16,6 +16,7 @@ from tesselle.dialects.stablehlo.base import (
 )
 from tesselle.dialects.stablehlo.contraction import check_precision
 from tesselle.dialects.stablehlo.dynamic import INDICES
+from tesselle.dialects.stablehlo.quantized_rules import check_mixed_operands, quantized_element
 from tesselle.dialects.stablehlo.window import check_padding, window_count
 from tesselle.ir.attribute_types import PairTable
 from tesselle.ir.core import PURE, Op, Value
@@ -46,7 +47,7 @@ class _Convolution(Op):
     def check_numbers(self) -> tuple[TensorType, TensorType]:
         """Check all rules but those on padding and result; returns the types of lhs and rhs."""
         numbers, groups, batch_groups = self._fields()
-        a, b = tensor_type(self, self.operands[0]), tensor_type(self, self.operands[1], "I2")
+        a, b = tensor_type(self, self.operands[0]), tensor_type(self, self.operands[1], "I2", per_axis=True)
         self.require(a.rank == b.rank, "C1", f"lhs and rhs must have the same rank, found {a} and {b}")
         self.require(a.rank >= 2, "C1", f"operands of a convolution have rank 2 at least, found {a}")
         spatial = a.rank - 2
@@ -114,7 +115,7 @@ class _Convolution(Op):
     def output_shape(self, padding: Sequence[tuple[int, int]] | None) -> tuple[Dim, ...]:
         """The shape of the result; spatial sizes are dynamic when `padding` is not known."""
         numbers, _, batch_groups = self._fields()
-        a, b = tensor_type(self, self.operands[0]), tensor_type(self, self.operands[1], "I2")
+        a, b = tensor_type(self, self.operands[0]), tensor_type(self, self.operands[1], "I2", per_axis=True)
         spatial = a.rank - 2
         strides, base, dilations = (
             self._ints("window_strides", spatial),
@@ -140,12 +141,28 @@ class _Convolution(Op):
         if result.shape != shape:
             merge_shapes(self, (shape, result.shape), "C25", "operands and result")
 
+    def check_element_types(self, a: TensorType, b: TensorType, result: TensorType) -> None:
+        """Rule C27 of plain tensors, C28-C34 of quantized ones."""
+        if not check_mixed_operands(self, (a, b, result), ("C28", "C31", "C32", "C33", "C34")):
+            if a.dtype.kind is not b.dtype.kind:
+                self.fail("C27", f"lhs and rhs must have one kind of element type, found {a} and {b}")
+            return
+        numbers, _, _ = self._fields()
+        for t, label, dim, what in (
+            (b, "C29", numbers.kernel_output_feature_dimension, "rhs"),
+            (result, "C30", numbers.output_feature_dimension, "the result"),
+        ):
+            q = quantized_element(t)
+            if q is not None and q.axis not in (None, dim):
+                self.fail(label, f"the quantized dimension {q.axis} of {what} must be its output features, {dim}")
+
 
 @op("stablehlo.convolution", PURE)
 class ConvolutionOp(_Convolution):
     """Dot products of windows of lhs with slices of rhs, over spatial dimensions and input features.
 
-    Errors: C1-C24 (dimension numbers, windows, groups), C25, C26 (shape), C27 (element types). Source: spec.
+    Errors: C1-C24 (dimension numbers, windows, groups), C25, C26 (shape), C27 (element types), C28-C34 (quantized).
+    Source: spec, convolution.
     """
 
     lhs: Value = operand_def()
@@ -166,11 +183,9 @@ class ConvolutionOp(_Convolution):
         padding = self.padding_or_zeros
         check_padding(self, padding, a.rank - 2, "C4")
         check_precision(self, self.precision_config, "C24")
-        t = tensor_type(self, self.result_type, "result")
+        t = tensor_type(self, self.result_type, "result", per_axis=True)
         self.check_result(t, padding)
-        self.require(
-            a.dtype.kind is b.dtype.kind, "C27", f"lhs and rhs must have one kind of element type, found {a} and {b}"
-        )
+        self.check_element_types(a, b, t)
 
     @property
     def spatial_rank(self) -> int:
@@ -199,7 +214,7 @@ class ConvolutionOp(_Convolution):
 
 @op("stablehlo.dynamic_conv", PURE)
 class DynamicConvOp(_Convolution):
-    """A convolution whose padding, [[low, high], …], is known at run time. Errors: as convolution; C4 (padding)."""
+    """A convolution whose padding, [[low, high], …], is known at run time. Errors: as convolution; I4, C4 (padding)."""
 
     lhs: Value = operand_def()
     rhs: Value = operand_def()
@@ -215,8 +230,10 @@ class DynamicConvOp(_Convolution):
     precision_config: tuple[Precision, ...] | None = attr_def(default=None)
 
     def check(self) -> None:
-        a, _ = self.check_numbers()
+        a, b = self.check_numbers()
         p = tensor_type(self, self.padding, "I4", INDICES)
         merge_shapes(self, (p.shape, (a.rank - 2, 2)), "C4", "padding")
         check_precision(self, self.precision_config, "C24")
-        self.check_result(tensor_type(self, self.result_type, "result"), None)
+        t = tensor_type(self, self.result_type, "result", per_axis=True)
+        self.check_result(t, None)
+        self.check_element_types(a, b, t)

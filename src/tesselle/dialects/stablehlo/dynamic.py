@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tesselle.dialects.stablehlo.base import (
     NUMBER,
+    QUANTIZED,
     merge_shapes,
     require_dims,
     require_in_range,
@@ -12,6 +13,7 @@ from tesselle.dialects.stablehlo.base import (
     same_dtype,
     tensor_type,
 )
+from tesselle.dialects.stablehlo.quantized_rules import check_broadcast_dtype, check_reshaped
 from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType
@@ -32,7 +34,8 @@ def index_vector(op_: Op, value: Value, label: str, size: Dim, what: str) -> Ten
 class DynamicBroadcastInDimOp(Op):
     """broadcast_in_dim to the shape `output_dimensions`.
 
-    Errors: C1 (element type), C2-C4 (dimensions), C5 (sizes), C7 (output_dimensions), C8, C9 (known dimensions).
+    Errors: C1 (element type), C2-C4 (dimensions), C5 (sizes), C6 (quantized axis), C7 (output_dimensions),
+    C8-C10 (known dimensions).
     Source: spec, dynamic_broadcast_in_dim.
     """
 
@@ -44,8 +47,9 @@ class DynamicBroadcastInDimOp(Op):
     known_nonexpanding_dimensions: tuple[int, ...] | None = attr_def(default=None)
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
-        same_dtype(self, (a, b), "C1", "operand and result")
+        a = tensor_type(self, self.operand, per_axis=True)
+        b = tensor_type(self, self.result_type, "result", per_axis=True)
+        check_broadcast_dtype(self, a, b, (), axes=False)
         dims = self.broadcast_dimensions
         require_size(self, dims, a.rank, "C2", "broadcast_dimensions")
         require_in_range(self, dims, b.rank, "C3", "broadcast_dimensions")
@@ -53,6 +57,7 @@ class DynamicBroadcastInDimOp(Op):
         for j, i in enumerate(dims):
             if a.shape[j] != 1:
                 require_dims(self, a.shape[j], b.shape[i], "C5", f"dimension {j} of the operand and {i} of the result")
+        check_broadcast_dtype(self, a, b, dims, axes=True)
         index_vector(self, self.output_dimensions, "C7", b.rank, "output_dimensions")
         expanding = self.known_expanding_dimensions or ()
         nonexpanding = self.known_nonexpanding_dimensions or ()
@@ -70,25 +75,29 @@ class DynamicIotaOp(Op):
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        t = tensor_type(self, self.result_type, "result", NUMBER)
+        t = tensor_type(self, self.result_type, "result", NUMBER | QUANTIZED)
         require_in_range(self, (self.iota_dimension,), t.rank, "C1", "iota_dimension")
         index_vector(self, self.output_shape, "C2", t.rank, "output_shape")
 
 
 @op("stablehlo.dynamic_reshape", PURE)
 class DynamicReshapeOp(Op):
-    """The elements of the operand in the shape `output_shape`. Errors: C1 (element type), C3 (output_shape)."""
+    """The elements of the operand in the shape `output_shape`.
+
+    Errors: C1 (element type), C2 (number of elements), C3 (quantized axis), C4 (output_shape). Source: spec.
+    """
 
     operand: Value = operand_def()
     output_shape: Value = operand_def()
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
-        same_dtype(self, (a, b), "C1", "operand and result")
+        a = tensor_type(self, self.operand, per_axis=True)
+        b = tensor_type(self, self.result_type, "result", per_axis=True)
+        check_reshaped(self, a, b)
         if a.is_static and b.is_static:
             self.require(a.element_count == b.element_count, "C2", f"{a} and {b} differ in their number of elements")
-        index_vector(self, self.output_shape, "C3", b.rank, "output_shape")
+        index_vector(self, self.output_shape, "C4", b.rank, "output_shape")
 
 
 @op("stablehlo.dynamic_pad", PURE)

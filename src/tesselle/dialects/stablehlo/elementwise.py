@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType, ResultAccuracy
 from tesselle.dialects.stablehlo.base import (
-    ANY,
     BOOL_OR_INTEGER,
     FLOAT,
     FLOAT_OR_COMPLEX,
     INTEGER,
     NUMBER,
+    PLAIN,
+    QUANTIZED,
     SIGNED_FLOAT_OR_COMPLEX,
     merge_shapes,
     require_region,
@@ -20,6 +21,7 @@ from tesselle.dialects.stablehlo.base import (
     tensor_type,
     tensor_types,
 )
+from tesselle.dialects.stablehlo.quantized_rules import QuantizableOp, quantized_element, same_baseline
 from tesselle.ir.attribute_types import Int32
 from tesselle.ir.core import COMMUTATIVE, ELEMENTWISE, PURE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, op_base, operand_def, region_def, result_type_def, variadic_def
@@ -28,20 +30,22 @@ from tesselle.support.dtypes import C64, C128, F32, F64, I1, Kind
 
 
 @op_base
-class UnaryOp(Op):
-    """result[i] = f(operand[i]), of the operand's type.
+class UnaryOp(QuantizableOp):
+    """result[i] = f(operand[i]), of the operand's type; quantized results have scales of their own.
 
     Errors: I1 (element type), C1 (result type). Source: StableHLO spec.
     """
 
-    KINDS: ClassVar[frozenset[Kind]] = ANY
+    KINDS: ClassVar[frozenset[Kind]] = PLAIN
+    QUANTIZED: ClassVar[frozenset[Kind]] = QUANTIZED
+    """Kind.QUANTIZED, or nothing where the operation is about bits."""
 
     operand: Value = operand_def()
 
     def infer(self) -> Sequence[Type]:
         t = self.operands[0].type
         if not isinstance(t, TensorType) or t.dtype.kind not in self.KINDS:
-            tensor_type(self, t, "I1", self.KINDS)
+            tensor_type(self, t, "I1", self.KINDS | self.QUANTIZED)
         return (t,)
 
 
@@ -53,13 +57,15 @@ class TranscendentalOp(UnaryOp):
 
 
 @op_base
-class BinaryOp(Op):
-    """result[i] = f(lhs[i], rhs[i]); both operands and the result have one type.
+class BinaryOp(QuantizableOp):
+    """result[i] = f(lhs[i], rhs[i]); both operands and the result have one type, but for scales of quantized ones.
 
     Errors: I1, I2 (element types), C1 (types differ). Source: StableHLO spec.
     """
 
-    KINDS: ClassVar[frozenset[Kind]] = ANY
+    KINDS: ClassVar[frozenset[Kind]] = PLAIN
+    QUANTIZED: ClassVar[frozenset[Kind]] = QUANTIZED
+    """Kind.QUANTIZED, or nothing where the operation is about bits."""
 
     lhs: Value = operand_def()
     rhs: Value = operand_def()
@@ -68,11 +74,11 @@ class BinaryOp(Op):
         lhs, rhs = self.operands
         a, b = lhs.type, rhs.type
         if not isinstance(a, TensorType) or a.dtype.kind not in self.KINDS:
-            tensor_type(self, a, "I1", self.KINDS)
+            tensor_type(self, a, "I1", self.KINDS | self.QUANTIZED)
         if a is b or a == b:
             return (a,)
-        x, y = tensor_type(self, lhs, "I1"), tensor_type(self, rhs, "I2", self.KINDS)
-        dtype = same_dtype(self, (x, y), "C1", "lhs and rhs")
+        x, y = tensor_type(self, lhs, "I1"), tensor_type(self, rhs, "I2", self.KINDS | self.QUANTIZED)
+        dtype = same_baseline(self, (x, y), "C1", "lhs and rhs")
         return (TensorType(merge_shapes(self, (x.shape, y.shape), "C1", "lhs and rhs"), dtype),)
 
 
@@ -80,13 +86,14 @@ class BinaryOp(Op):
 class AbsOp(UnaryOp):
     """|x|; for a complex x its modulus, of the part type.
 
-    Errors: C2 (element type of the result).
+    Errors: I1 (element type), C2 (element type of the result).
     """
 
     KINDS = SIGNED_FLOAT_OR_COMPLEX
+    BASELINE_LABEL = "C2"
 
     def infer(self) -> Sequence[Type]:
-        t = tensor_type(self, self.operand, "I1", self.KINDS)
+        t = tensor_type(self, self.operand, "I1", self.KINDS | self.QUANTIZED)
         return (t.with_dtype(t.dtype.element),)
 
 
@@ -109,6 +116,7 @@ class CountLeadingZerosOp(UnaryOp):
     """The number of zero bits in front of the first one bit; the width of the type for 0."""
 
     KINDS = INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.cosine", PURE, ELEMENTWISE)
@@ -172,6 +180,7 @@ class NotOp(UnaryOp):
     """Logical not of a boolean, complement of the bits of an integer."""
 
     KINDS = BOOL_OR_INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.popcnt", PURE, ELEMENTWISE)
@@ -179,6 +188,7 @@ class PopcntOp(UnaryOp):
     """The number of one bits."""
 
     KINDS = INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.round_nearest_afz", PURE, ELEMENTWISE)
@@ -239,9 +249,40 @@ class TanhOp(TranscendentalOp):
 
 @op("stablehlo.add", PURE, ELEMENTWISE, COMMUTATIVE)
 class AddOp(BinaryOp):
-    """x + y; wraps around for integers, logical or for booleans."""
+    """x + y; wraps around for integers, logical or for booleans.
 
-    KINDS = ANY
+    Quantized operands may have scales along an axis. Errors: I1, I2 (element types), C1 (types differ); quantized: C2
+    (not all are), C3, C4 (storage and expressed types), C5, C6, C7 (quantized dimensions). Source: spec, add.
+    """
+
+    KINDS = PLAIN
+
+    def infer(self) -> Sequence[Type]:
+        a, b = self.lhs.type, self.rhs.type
+        if quantized_element(a) is None and quantized_element(b) is None:
+            return super().infer()
+        x, y = tensor_type(self, a, "I1", per_axis=True), tensor_type(self, b, "I2", per_axis=True)
+        return (x.with_shape(merge_shapes(self, (x.shape, y.shape), "C1", "lhs and rhs")),)
+
+    def verify_types(self) -> None:
+        lhs, rhs, out = (quantized_element(t) for t in (self.lhs.type, self.rhs.type, self.result.type))
+        if lhs is None and rhs is None and out is None:
+            super().verify_types()
+            return
+        shapes = [tensor_type(self, v, "I1", per_axis=True).shape for v in (*self.operands, self.result)]
+        merge_shapes(self, shapes, "C1", "lhs, rhs and result")
+        if lhs is None or rhs is None or out is None:
+            self.fail("C2", "lhs, rhs and result must be quantized when one of them is")
+            raise AssertionError
+        if not lhs.storage is rhs.storage is out.storage:
+            self.fail("C3", f"storage types differ: {lhs.storage}, {rhs.storage} and {out.storage}")
+        if not lhs.expressed is rhs.expressed is out.expressed:
+            self.fail("C4", f"expressed types differ: {lhs.expressed}, {rhs.expressed} and {out.expressed}")
+        if (lhs.is_per_axis or rhs.is_per_axis) != out.is_per_axis:
+            self.fail("C5", "the result must be quantized along an axis when, and only when, an operand is")
+        for q, label in ((lhs, "C6"), (rhs, "C7")):
+            if q.is_per_axis and q.axis != out.axis:
+                self.fail(label, f"the quantized dimension {q.axis} must be that of the result, {out.axis}")
 
 
 @op("stablehlo.and", PURE, ELEMENTWISE, COMMUTATIVE)
@@ -249,6 +290,7 @@ class AndOp(BinaryOp):
     """Logical and of booleans, bitwise and of integers."""
 
     KINDS = BOOL_OR_INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.atan2", PURE, ELEMENTWISE)
@@ -269,21 +311,21 @@ class DivideOp(BinaryOp):
 class MaximumOp(BinaryOp):
     """The larger of x and y; nan when one is nan; logical or for booleans; lexicographic for complex."""
 
-    KINDS = ANY
+    KINDS = PLAIN
 
 
 @op("stablehlo.minimum", PURE, ELEMENTWISE, COMMUTATIVE)
 class MinimumOp(BinaryOp):
     """The smaller of x and y; nan when one is nan; logical and for booleans; lexicographic for complex."""
 
-    KINDS = ANY
+    KINDS = PLAIN
 
 
 @op("stablehlo.multiply", PURE, ELEMENTWISE, COMMUTATIVE)
 class MultiplyOp(BinaryOp):
     """x * y; wraps around for integers, logical and for booleans."""
 
-    KINDS = ANY
+    KINDS = PLAIN
 
 
 @op("stablehlo.or", PURE, ELEMENTWISE, COMMUTATIVE)
@@ -291,6 +333,7 @@ class OrOp(BinaryOp):
     """Logical or of booleans, bitwise or of integers."""
 
     KINDS = BOOL_OR_INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.power", PURE, ELEMENTWISE)
@@ -312,6 +355,7 @@ class ShiftLeftOp(BinaryOp):
     """x << y; 0 when y is not below the width."""
 
     KINDS = INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.shift_right_arithmetic", PURE, ELEMENTWISE)
@@ -319,6 +363,7 @@ class ShiftRightArithmeticOp(BinaryOp):
     """x >> y filling with the sign bit, which is the result when y is not below the width."""
 
     KINDS = INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.shift_right_logical", PURE, ELEMENTWISE)
@@ -326,6 +371,7 @@ class ShiftRightLogicalOp(BinaryOp):
     """x >> y filling with zeros; 0 when y is not below the width."""
 
     KINDS = INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.subtract", PURE, ELEMENTWISE)
@@ -340,6 +386,7 @@ class XorOp(BinaryOp):
     """Logical exclusive or of booleans, bitwise exclusive or of integers."""
 
     KINDS = BOOL_OR_INTEGER
+    QUANTIZED = frozenset()
 
 
 @op("stablehlo.complex", PURE, ELEMENTWISE)
@@ -386,13 +433,14 @@ class IsFiniteOp(Op):
     x: Value = operand_def()
 
     def infer(self) -> Sequence[Type]:
-        return (tensor_type(self, self.x, "I1", FLOAT).with_dtype(I1),)
+        return (tensor_type(self, self.x, "I1", FLOAT | QUANTIZED).with_dtype(I1),)
 
 
 @op("stablehlo.compare", PURE, ELEMENTWISE)
 class CompareOp(Op):
     """lhs[i] <direction> rhs[i], as i1.
 
+    Quantized tensors are compared as the floats that they stand for, whatever the `compare_type`.
     `compare_type` TOTALORDER orders floats by IEEE-754 totalOrder (-nan < -inf < … < -0 < 0 < … < inf < nan).
     Errors: C1 (element types differ), C2 (shapes differ), C3 (compare_type does not fit). Source: spec, compare.
     """
@@ -406,7 +454,7 @@ class CompareOp(Op):
         a, b = tensor_type(self, self.lhs, "I1"), tensor_type(self, self.rhs, "I2")
         if a is b:
             return (a.with_dtype(I1),)
-        same_dtype(self, (a, b), "C1", "lhs and rhs")
+        same_baseline(self, (a, b), "C1", "lhs and rhs")
         return (TensorType(merge_shapes(self, (a.shape, b.shape), "C2", "lhs and rhs"), I1),)
 
     def check(self) -> None:
@@ -414,7 +462,7 @@ class CompareOp(Op):
         if kind is None or kind is ComparisonType.NOTYPE:
             return
         dtype = tensor_type(self, self.lhs).dtype
-        if kind not in _COMPARE_TYPES[dtype.kind]:
+        if not dtype.is_quantized and kind not in _COMPARE_TYPES[dtype.kind]:
             self.fail("C3", f"comparison of {dtype} cannot be {kind.value}")
         if dtype.is_complex and self.comparison_direction not in (ComparisonDirection.EQ, ComparisonDirection.NE):
             self.fail("C4", f"complex numbers are compared with EQ and NE, not {self.comparison_direction.value}")
@@ -432,19 +480,22 @@ _COMPARE_TYPES: dict[Kind, tuple[ComparisonType, ...]] = {
 
 @op("stablehlo.convert", PURE, ELEMENTWISE)
 class ConvertOp(Op):
-    """x in another element type; floats to integers truncate, to booleans compare with zero. Errors: C1 (shape)."""
+    """x in another element type; floats to integers truncate, to booleans compare with zero.
+
+    Errors: I1 (quantized: uniform_quantize and uniform_dequantize convert those), C1 (shape). Source: spec, convert.
+    """
 
     operand: Value = operand_def()
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
+        a, b = tensor_type(self, self.operand, "I1", PLAIN), tensor_type(self, self.result_type, "result", PLAIN)
         if a.shape != b.shape:
             merge_shapes(self, (a.shape, b.shape), "C1", "operand and result")
 
 
 @op("stablehlo.reduce_precision", PURE, ELEMENTWISE)
-class ReducePrecisionOp(Op):
+class ReducePrecisionOp(QuantizableOp):
     """x rounded to a format with the given bits, and back. Errors: I1, C2 (exponent_bits), C3 (mantissa_bits)."""
 
     operand: Value = operand_def()
@@ -452,7 +503,7 @@ class ReducePrecisionOp(Op):
     mantissa_bits: Int32 = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        return (tensor_type(self, self.operand, "I1", FLOAT),)
+        return (tensor_type(self, self.operand, "I1", FLOAT | QUANTIZED),)
 
     def check(self) -> None:
         self.require(self.exponent_bits >= 1, "C2", f"exponent_bits must be positive, found {self.exponent_bits}")
@@ -460,11 +511,13 @@ class ReducePrecisionOp(Op):
 
 
 @op("stablehlo.select", PURE, ELEMENTWISE)
-class SelectOp(Op):
+class SelectOp(QuantizableOp):
     """pred[i] ? on_true[i] : on_false[i]; a `pred` of rank 0 chooses for all.
 
     Errors: I1 (pred is not i1), C1 (shape of pred), C2 (types differ). Source: spec, select.
     """
+
+    BASELINE_LABEL = "C2"
 
     pred: Value = operand_def()
     on_true: Value = operand_def()
@@ -475,7 +528,7 @@ class SelectOp(Op):
         self.require(p.dtype is I1, "I1", f"pred must be i1, found {p.dtype}")
         a, b = tensor_type(self, self.on_true, "I2"), tensor_type(self, self.on_false, "I3")
         if a is not b:
-            same_dtype(self, (a, b), "C2", "on_true and on_false")
+            same_baseline(self, (a, b), "C2", "on_true and on_false")
         shape = merge_shapes(self, (a.shape, b.shape), "C2", "on_true and on_false")
         if p.rank:
             shape = merge_shapes(self, (shape, p.shape), "C1", "pred and on_true")
@@ -483,11 +536,13 @@ class SelectOp(Op):
 
 
 @op("stablehlo.clamp", PURE, ELEMENTWISE)
-class ClampOp(Op):
+class ClampOp(QuantizableOp):
     """minimum(maximum(operand, min), max); bounds of rank 0 hold for all elements.
 
-    Errors: C1, C2 (shapes of the bounds), C3 (element types). Source: spec, clamp.
+    Errors: C1, C2 (shapes of the bounds), C3 (element types), C4 (type of the result). Source: spec, clamp.
     """
+
+    BASELINE_LABEL = "C4"
 
     min: Value = operand_def()
     operand: Value = operand_def()
@@ -495,7 +550,7 @@ class ClampOp(Op):
 
     def infer(self) -> Sequence[Type]:
         low, t, high = tensor_types(self, self.operands, "I1")
-        same_dtype(self, (low, t, high), "C3", "min, operand and max")
+        same_baseline(self, (low, t, high), "C3", "min, operand and max")
         if low.rank:
             merge_shapes(self, (low.shape, t.shape), "C1", "min and operand")
         if high.rank:
@@ -538,7 +593,8 @@ class BitcastConvertOp(Op):
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
+        a = tensor_type(self, self.operand, per_axis=True)
+        b = tensor_type(self, self.result_type, "result", per_axis=True)
         self.require(a.dtype.is_complex == b.dtype.is_complex, "C2", f"bits of {a.dtype} cannot be read as {b.dtype}")
         wide, narrow = (a, b) if a.dtype.bits >= b.dtype.bits else (b, a)
         if wide.dtype.bits == narrow.dtype.bits:

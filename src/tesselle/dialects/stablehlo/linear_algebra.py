@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tesselle.dialects.stablehlo.attributes import FftType, RngAlgorithm, RngDistribution, Transpose
 from tesselle.dialects.stablehlo.base import (
     FLOAT_OR_COMPLEX,
+    QUANTIZED,
     merge_shapes,
     require_dims,
     same_dtype,
@@ -14,6 +15,7 @@ from tesselle.dialects.stablehlo.base import (
     tensor_types,
 )
 from tesselle.dialects.stablehlo.dynamic import INDICES
+from tesselle.dialects.stablehlo.quantized_rules import QuantizableOp, same_baseline
 from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType, Type, types_compatible
@@ -54,21 +56,21 @@ class FftOp(Op):
 
 
 @op("stablehlo.cholesky", PURE)
-class CholeskyOp(Op):
+class CholeskyOp(QuantizableOp):
     """The triangular L with L L^H = a (or U^H U = a), for every matrix of a batch. Errors: C2 (rank), C3."""
 
     a: Value = operand_def()
     lower: bool = attr_def(default=False)
 
     def infer(self) -> Sequence[Type]:
-        t = tensor_type(self, self.a, "I1", FLOAT_OR_COMPLEX)
+        t = tensor_type(self, self.a, "I1", FLOAT_OR_COMPLEX | QUANTIZED)
         self.require(t.rank >= 2, "C2", f"expected matrices, found {t}")
         require_dims(self, t.shape[-2], t.shape[-1], "C3", "the last two dimensions")
         return (t,)
 
 
 @op("stablehlo.triangular_solve", PURE)
-class TriangularSolveOp(Op):
+class TriangularSolveOp(QuantizableOp):
     """x with op(a) x = b (left_side) or x op(a) = b, for triangular a.
 
     Errors: C1 (element types), C2 (ranks), C3 (shapes). Source: spec, triangular_solve.
@@ -82,8 +84,9 @@ class TriangularSolveOp(Op):
     transpose_a: Transpose = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        a, b = tensor_type(self, self.a, "I1", FLOAT_OR_COMPLEX), tensor_type(self, self.b, "I2", FLOAT_OR_COMPLEX)
-        same_dtype(self, (a, b), "C1", "a and b")
+        kinds = FLOAT_OR_COMPLEX | QUANTIZED
+        a, b = tensor_type(self, self.a, "I1", kinds), tensor_type(self, self.b, "I2", kinds)
+        same_baseline(self, (a, b), "C1", "a and b")
         self.require(a.rank == b.rank >= 2, "C2", f"expected matrices of the same rank, found {a} and {b}")
         merge_shapes(self, (a.shape[:-2], b.shape[:-2]), "C3", "batches of a and b")
         require_dims(self, a.shape[-2], a.shape[-1], "C3", "the last two dimensions of a")

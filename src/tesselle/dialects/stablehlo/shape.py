@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tesselle.dialects.stablehlo.base import (
     NUMBER,
+    QUANTIZED,
     merge_shapes,
     require_dims,
     require_in_range,
@@ -17,6 +18,7 @@ from tesselle.dialects.stablehlo.base import (
     tensor_type,
     tensor_types,
 )
+from tesselle.dialects.stablehlo.quantized_rules import check_broadcast_dtype, check_reshaped, transposed_dtype
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.core import CONSTANT_LIKE, PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def, variadic_def
@@ -58,7 +60,7 @@ class IotaOp(Op):
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        t = tensor_type(self, self.result_type, "result", NUMBER)
+        t = tensor_type(self, self.result_type, "result", NUMBER | QUANTIZED)
         require_in_range(self, (self.iota_dimension,), t.rank, "C1", "iota_dimension")
 
 
@@ -66,16 +68,18 @@ class IotaOp(Op):
 class ReshapeOp(Op):
     """The elements of the operand, in row-major order, in another shape.
 
-    Errors: C1 (element type), C2 (number of elements). Source: spec, reshape.
+    The axis of a quantized tensor may get another number, but stays as it is.
+    Errors: C1 (element type), C2 (number of elements), C3 (the quantized axis). Source: spec, reshape.
     """
 
     operand: Value = operand_def()
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
-        if a.dtype is not b.dtype:
-            same_dtype(self, (a, b), "C1", "operand and result")
+        a = tensor_type(self, self.operand, per_axis=True)
+        b = tensor_type(self, self.result_type, "result", per_axis=True)
+        if a.dtype is not b.dtype or a.dtype.is_quantized:
+            check_reshaped(self, a, b)
         if a.is_static and b.is_static and a.element_count != b.element_count:
             self.fail("C2", f"{a} has {a.element_count} elements, {b} has {b.element_count}")
 
@@ -84,7 +88,7 @@ class ReshapeOp(Op):
 class TransposeOp(Op):
     """result[i] = operand[j], where i[d] = j[permutation[d]].
 
-    Shapes: operand [d0..dr-1] -> [d_p for p in permutation].
+    Shapes: operand [d0..dr-1] -> [d_p for p in permutation]. A quantized axis moves along.
     Errors: C2 (not a permutation). Source: spec, transpose.
     """
 
@@ -92,17 +96,17 @@ class TransposeOp(Op):
     permutation: tuple[int, ...] = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        t, p = tensor_type(self, self.operand), self.permutation
+        t, p = tensor_type(self, self.operand, per_axis=True), self.permutation
         if sorted(p) != list(range(t.rank)):
             self.fail("C2", f"permutation {list(p)} is not a permutation of range({t.rank})")
-        return (TensorType(tuple([t.shape[d] for d in p]), t.dtype),)
+        return (TensorType(tuple([t.shape[d] for d in p]), transposed_dtype(t.dtype, p)),)
 
 
 @op("stablehlo.broadcast_in_dim", PURE)
 class BroadcastInDimOp(Op):
     """result[i] = operand[j], where j[k] = i[broadcast_dimensions[k]], or 0 where the operand's dimension is 1.
 
-    Errors: C1 (element type), C2, C3, C4 (dimensions), C5 (sizes). Source: spec, broadcast_in_dim.
+    Errors: C1 (element type), C2, C3, C4 (dimensions), C5 (sizes), C6 (quantized axis). Source: spec, broadcast_in_dim.
     """
 
     operand: Value = operand_def()
@@ -110,9 +114,10 @@ class BroadcastInDimOp(Op):
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_type(self, self.operand), tensor_type(self, self.result_type, "result")
+        a = tensor_type(self, self.operand, per_axis=True)
+        b = tensor_type(self, self.result_type, "result", per_axis=True)
         if a.dtype is not b.dtype:
-            same_dtype(self, (a, b), "C1", "operand and result")
+            check_broadcast_dtype(self, a, b, (), axes=False)
         dims = self.broadcast_dimensions
         require_size(self, dims, a.rank, "C2", "broadcast_dimensions")
         require_in_range(self, dims, b.rank, "C3", "broadcast_dimensions")
@@ -121,6 +126,8 @@ class BroadcastInDimOp(Op):
             size = a.shape[j]
             if size != 1 and size != b.shape[i] and size is not None and b.shape[i] is not None:
                 self.fail("C5", f"dimension {j} of the operand is {size}, dimension {i} of the result is {b.shape[i]}")
+        if a.dtype.is_quantized:
+            check_broadcast_dtype(self, a, b, dims, axes=True)
 
 
 @op("stablehlo.broadcast", PURE)
@@ -243,7 +250,7 @@ class GetDimensionSizeOp(Op):
     dimension: int = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        t = tensor_type(self, self.operand)
+        t = tensor_type(self, self.operand, per_axis=True)
         require_in_range(self, (self.dimension,), t.rank, "C1", "dimension")
         return (TensorType((), I32),)
 

@@ -78,8 +78,26 @@ _BINARY: dict[type[Op], Binary] = {
 }
 
 
+_ON_BITS = (
+    a.DivSIOp,
+    a.DivUIOp,
+    a.RemSIOp,
+    a.RemUIOp,
+    a.FloorDivSIOp,
+    a.CeilDivSIOp,
+    a.ShLIOp,
+    a.ShRSIOp,
+    a.ShRUIOp,
+    a.MinSIOp,
+    a.MinUIOp,
+    a.MaxSIOp,
+    a.MaxUIOp,
+)
+"""Operations that say themselves how they read the bits of narrow integers."""
+
+
 def _register(cls: type[Op], function: Binary) -> None:
-    rounded = n.widened(function)
+    rounded = function if cls in _ON_BITS else n.widened(function)
 
     @semantics(cls)
     def apply(op: Op, x: Array, y: Array) -> Array:
@@ -150,15 +168,13 @@ def _to(op: Op) -> DType:
 
 @semantics(a.ExtSIOp)
 def extsi(op: a.ExtSIOp, x: Array) -> Array:
-    value = -x.astype(np.int8) if x.dtype == np.bool_ else n.as_signed(x) if n.dtype_of(x).bits >= 8 else n.widen(x)
+    value = -x.astype(np.int8) if x.dtype == np.bool_ else n.as_signed(x)
     return n.wrap_bits(value.astype(np.int64), _to(op))
 
 
 @semantics(a.ExtUIOp)
 def extui(op: a.ExtUIOp, x: Array) -> Array:
-    bits = n.dtype_of(x).bits
-    value = n.as_unsigned(x) if bits >= 8 else x.astype(np.int64) & ((1 << bits) - 1)
-    return n.wrap_bits(value, _to(op))
+    return n.wrap_bits(n.as_unsigned(x), _to(op))
 
 
 @semantics(a.TruncIOp)
@@ -174,14 +190,12 @@ def float_to_float(op: a.ExtFOp | a.TruncFOp, x: Array) -> Array:
 
 @semantics(a.SIToFPOp)
 def sitofp(op: a.SIToFPOp, x: Array) -> Array:
-    value = n.as_signed(x) if n.dtype_of(x).bits >= 8 else n.widen(x)
-    return n.convert(value, _to(op))
+    return n.convert(n.as_signed(x), _to(op))
 
 
 @semantics(a.UIToFPOp)
 def uitofp(op: a.UIToFPOp, x: Array) -> Array:
-    value = n.as_unsigned(x) if n.dtype_of(x).bits >= 8 else n.widen(x)
-    return n.convert(value if x.dtype != np.bool_ else x.astype(np.uint8), _to(op))
+    return n.convert(n.as_unsigned(x), _to(op))
 
 
 @semantics(a.FPToSIOp, a.FPToUIOp)
@@ -191,17 +205,14 @@ def float_to_int(op: a.FPToSIOp | a.FPToUIOp, x: Array) -> Array:
 
 @semantics(a.BitcastOp)
 def bitcast(op: a.BitcastOp, x: Array) -> Array:
-    to = _to(op)
-    return n.view_as(x, to.numpy) if to.bits >= 8 else n.wrap_bits(n.widen(x), to)
+    return n.view_as(n.as_unsigned(x), _to(op).numpy)
 
 
 @semantics(a.IndexCastOp)
 def index_cast(op: a.IndexCastOp, x: Array) -> Array:
-    value = n.as_signed(x) if n.dtype_of(x).bits >= 8 else n.widen(x)
-    return n.wrap_bits(value, _to(op))
+    return n.wrap_bits(n.as_signed(x), _to(op))
 
 
 @semantics(a.IndexCastUIOp)
 def index_castui(op: a.IndexCastUIOp, x: Array) -> Array:
-    value = n.as_unsigned(x) if n.dtype_of(x).bits >= 8 else n.widen(x)
-    return n.wrap_bits(value, _to(op))
+    return n.wrap_bits(n.as_unsigned(x), _to(op))

@@ -43,7 +43,7 @@ _UNARY: dict[type[Op], Callable[[Array], Array]] = {
     m.ErfcOp: n.erfc,
     m.LogisticOp: n.logistic,
     m.AbsIOp: np.abs,
-    m.CtPopOp: lambda x: np.bitwise_count(n.as_unsigned(x)),
+    m.CtPopOp: n.population_count,
     m.CtLzOp: n.count_leading_zeros,
 }
 
@@ -54,8 +54,12 @@ _BINARY: dict[type[Op], Callable[[Array, Array], Array]] = {
 }
 
 
+_ON_BITS = (m.CtPopOp, m.CtLzOp)
+"""They depend on the width of the type, and are never computed in a wider one."""
+
+
 def _register(cls: type[Op], function: Callable[..., Array]) -> None:
-    rounded = n.widened(function)
+    rounded = function if cls in _ON_BITS else n.widened(function)
 
     @semantics(cls)
     def apply(op: Op, x: Array, *rest: Array) -> Array:

@@ -15,11 +15,7 @@ from tesselle.support.dtypes import DType
 
 def einsum(equation: str | list[Any], operands: tuple[Array, ...], out: DType) -> Array:
     """einsum with products and sums in `out`'s type (f32 for narrower floats), rounded at the end."""
-    accumulator = np.dtype(np.float32) if out.is_float and out.bits < 32 else out.numpy
-    if out.is_integer and out.bits < 8:
-        accumulator = np.dtype(np.int32)
-    if out.is_bool:
-        accumulator = np.dtype(np.int64)
+    accumulator = np.dtype(np.int64) if out.is_bool else out.compute.numpy
     casted = [widen(x).astype(accumulator) for x in operands]
     if isinstance(equation, str):
         result = np.einsum(equation, *casted, optimize=True)

@@ -21,7 +21,7 @@ def convolve(op: s.ConvolutionOp | s.DynamicConvOp, lhs: Array, rhs: Array, padd
     strides = op.window_strides or (1,) * rank
     base, dilation = op.lhs_dilation or (1,) * rank, op.rhs_dilation or (1,) * rank
     out_dtype = result_type(op).dtype
-    accumulator = np.float32 if out_dtype.is_float and out_dtype.bits < 32 else out_dtype.numpy
+    accumulator = out_dtype.compute.numpy
     x = lhs.transpose((d.input_batch_dimension, *d.input_spatial_dimensions, d.input_feature_dimension))
     w = rhs.transpose(
         (*d.kernel_spatial_dimensions, d.kernel_input_feature_dimension, d.kernel_output_feature_dimension)

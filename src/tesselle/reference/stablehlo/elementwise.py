@@ -16,9 +16,18 @@ from tesselle.reference.registry import Array, RegionRunner, element_dtype, regi
 Unary = Callable[[Array], Array]
 Binary = Callable[[Array, Array], Array]
 
+_ON_BITS = (
+    n.count_leading_zeros,
+    n.population_count,
+    n.shift_left,
+    n.shift_right_arithmetic,
+    n.shift_right_logical,
+)
+"""Functions that depend on the width of the type: they are never computed in a wider one."""
+
 
 def _unary(cls: type[Op], function: Unary) -> None:
-    rounded = n.widened(function)
+    rounded = function if function in _ON_BITS else n.widened(function)
 
     @semantics(cls)
     def apply(op: Op, x: Array) -> Array:
@@ -28,7 +37,7 @@ def _unary(cls: type[Op], function: Unary) -> None:
 
 
 def _binary(cls: type[Op], function: Binary) -> None:
-    rounded = n.widened(function)
+    rounded = function if function in _ON_BITS else n.widened(function)
 
     @semantics(cls)
     def apply(op: Op, x: Array, y: Array) -> Array:
@@ -86,7 +95,7 @@ _UNARY: dict[type[Op], Unary] = {
     s.LogisticOp: n.logistic,
     s.NegateOp: np.negative,
     s.NotOp: np.invert,
-    s.PopcntOp: lambda x: np.bitwise_count(n.as_unsigned(x)),
+    s.PopcntOp: n.population_count,
     s.RoundNearestAfzOp: n.round_half_away,
     s.RoundNearestEvenOp: np.rint,
     s.RsqrtOp: n.rsqrt,
@@ -140,7 +149,9 @@ def real(op: s.RealOp, x: Array) -> Array:
 
 @semantics(s.ImagOp)
 def imag(op: s.ImagOp, x: Array) -> Array:
-    return np.ascontiguousarray(x.imag).reshape(x.shape) if x.dtype.kind == "c" else np.zeros_like(x)
+    if x.dtype.kind == "c":
+        return np.ascontiguousarray(x.imag).reshape(x.shape)
+    return n.convert(np.zeros(x.shape, np.float32), n.dtype_of(x))
 
 
 @semantics(s.IsFiniteOp)
@@ -200,34 +211,20 @@ def map_elements(op: s.MapOp, runner: RegionRunner, *inputs: Array) -> Array:
 
 @semantics(s.BitcastConvertOp)
 def bitcast_convert(op: s.BitcastConvertOp, x: Array) -> Array:
+    """The first of several narrow elements has the lowest bits."""
     to = element_dtype(op.result.type)
     source = n.dtype_of(x)
-    x = np.ascontiguousarray(x)
     if source.bits == to.bits:
-        return n.view_as(x, to.numpy) if min(source.bits, 8) == 8 else _sub_byte_same(x, to.numpy)
+        return n.view_as(n.as_unsigned(x) if source.bits < 8 else x, to.numpy)
+    if min(source.bits, to.bits) >= 8:
+        x = np.ascontiguousarray(x)
+        return x[..., None].view(to.numpy) if source.bits > to.bits else x.view(to.numpy)[..., 0]
     if source.bits > to.bits:
-        if to.bits < 8:
-            return _split_sub_byte(x, to.bits, to.numpy)
-        return x[..., None].view(to.numpy)
-    if source.bits < 8:
-        return _join_sub_byte(x, source.bits, to.numpy)
-    return x.view(to.numpy)[..., 0]
-
-
-def _sub_byte_same(x: Array, to: np.dtype[np.generic]) -> Array:
-    return n.wrap_bits(x.astype(np.int8), n.from_numpy(to))
-
-
-def _split_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
-    pattern = n.as_unsigned(x)
-    count = pattern.dtype.itemsize * 8 // bits
-    shifts = (n.ramp(count) * bits).astype(pattern.dtype)
-    parts = (pattern[..., None] >> shifts) & np.array((1 << bits) - 1, pattern.dtype)
-    return n.wrap_bits(parts.astype(np.int64), n.from_numpy(to))
-
-
-def _join_sub_byte(x: Array, bits: int, to: np.dtype[np.generic]) -> Array:
-    low = x.astype(np.int8).astype(np.uint64) & np.uint64((1 << bits) - 1)
-    shifts = (n.ramp(x.shape[-1]) * bits).astype(np.uint64)
-    whole = np.bitwise_or.reduce(low << shifts, axis=-1)
-    return n.view_as(whole.astype(f"u{to.itemsize}"), to)
+        pattern = n.as_unsigned(x)
+        shifts = (n.ramp(source.bits // to.bits) * to.bits).astype(pattern.dtype)
+        mask = np.array((1 << to.bits) - 1, pattern.dtype)
+        parts = ((pattern[..., None] >> shifts) & mask).astype(np.uint8)
+        return parts != 0 if to.is_bool else n.view_as(parts, to.numpy)
+    shifts = (n.ramp(x.shape[-1]) * source.bits).astype(np.uint64)
+    whole = np.bitwise_or.reduce(n.as_unsigned(x).astype(np.uint64) << shifts, axis=-1)
+    return n.view_as(np.asarray(whole).astype(f"u{to.numpy.itemsize}"), to.numpy)

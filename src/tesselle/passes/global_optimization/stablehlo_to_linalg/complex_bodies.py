@@ -170,14 +170,43 @@ def _pairwise(cls: type[Op]) -> Callable[[Builder, Parts, Parts], Parts]:
     return lambda b, x, y: (_new(b, cls, x[0], y[0]), _new(b, cls, x[1], y[1]))
 
 
+def _lexicographic(b: Builder, direction: ComparisonDirection, x: Parts, y: Parts) -> Value:
+    """By the real parts, and where these are equal by the imaginary parts; with nan only NE holds."""
+
+    def compare(predicate: a.CmpFPredicate, p: Value, q: Value) -> Value:
+        return b.insert(a.CmpFOp(predicate, p, q)).result
+
+    if direction is ComparisonDirection.NE:
+        return _new(b, a.OrIOp, *(compare(a.CmpFPredicate.UNE, p, q) for p, q in zip(x, y, strict=True)))
+    same = compare(a.CmpFPredicate.OEQ, x[0], y[0])
+    last = compare(_ORDERED[direction], x[1], y[1])
+    if direction is ComparisonDirection.EQ:
+        return _new(b, a.AndIOp, same, last)
+    return _new(b, a.SelectOp, same, last, compare(_ORDERED[direction], x[0], y[0]))
+
+
+_ORDERED = {
+    ComparisonDirection.EQ: a.CmpFPredicate.OEQ,
+    ComparisonDirection.GE: a.CmpFPredicate.OGE,
+    ComparisonDirection.GT: a.CmpFPredicate.OGT,
+    ComparisonDirection.LE: a.CmpFPredicate.OLE,
+    ComparisonDirection.LT: a.CmpFPredicate.OLT,
+}
+
+
 def _compare(b: Builder, op: Op, args: list[Value]) -> Value:
     assert isinstance(op, s.CompareOp)
-    x, y = parts(b, args[0]), parts(b, args[1])
-    if op.comparison_direction is ComparisonDirection.EQ:
-        equal = [b.insert(a.CmpFOp(a.CmpFPredicate.OEQ, p, q)).result for p, q in zip(x, y, strict=True)]
-        return _new(b, a.AndIOp, *equal)
-    unequal = [b.insert(a.CmpFOp(a.CmpFPredicate.UNE, p, q)).result for p, q in zip(x, y, strict=True)]
-    return _new(b, a.OrIOp, *unequal)
+    return _lexicographic(b, op.comparison_direction, parts(b, args[0]), parts(b, args[1]))
+
+
+def _larger(b: Builder, x: Value, y: Value, direction: ComparisonDirection) -> Value:
+    """`x` where it stands in `direction` to `y`, else `y`."""
+    return _new(b, a.SelectOp, _lexicographic(b, direction, parts(b, x), parts(b, y)), x, y)
+
+
+def _clamp(b: Builder, op: Op, args: list[Value]) -> Value:
+    low, x, high = args
+    return _larger(b, _larger(b, x, low, ComparisonDirection.GT), high, ComparisonDirection.LT)
 
 
 def _unary(function: Callable[[Builder, Parts], Parts]) -> Callable[[Builder, Op, list[Value]], Value]:
@@ -191,6 +220,7 @@ def _binary(function: Callable[[Builder, Parts, Parts], Parts]) -> Callable[[Bui
 COMPLEX: dict[type[Op], Callable[[Builder, Op, list[Value]], Value]] = {
     s.AbsOp: lambda b, op, args: _absolute(b, parts(b, args[0])),
     s.AddOp: _binary(_pairwise(a.AddFOp)),
+    s.ClampOp: _clamp,
     s.CompareOp: _compare,
     s.ComplexOp: lambda b, op, args: join(b, (args[0], args[1])),
     s.CosineOp: _unary(_cosine),
@@ -201,6 +231,8 @@ COMPLEX: dict[type[Op], Callable[[Builder, Op, list[Value]], Value]] = {
     s.LogOp: _unary(_logarithm),
     s.LogPlusOneOp: _unary(lambda b, x: _logarithm(b, _pairwise(a.AddFOp)(b, x, _one(b, x[0])))),
     s.LogisticOp: _unary(_logistic),
+    s.MaximumOp: lambda b, op, args: _larger(b, *args, ComparisonDirection.GT),
+    s.MinimumOp: lambda b, op, args: _larger(b, *args, ComparisonDirection.LT),
     s.MultiplyOp: _binary(_multiply),
     s.NegateOp: _unary(lambda b, x: (_new(b, a.NegFOp, x[0]), _new(b, a.NegFOp, x[1]))),
     s.PowerOp: _binary(_power),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tesselle.dialects.core import arith as a
+from tesselle.dialects.core import complex as complex_dialect
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import ContractOp
 from tesselle.dialects.stablehlo import contraction as s
@@ -19,18 +20,47 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     lowering,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert
-from tesselle.support.dtypes import F32, DType
+from tesselle.support.dtypes import DType
 
 
 def accumulator_of(dtype: DType) -> DType:
-    """The type in which sums of products are taken: f32 for narrower floats, otherwise the result's."""
-    return F32 if dtype.is_float and dtype.bits < 32 else dtype
+    """The type in which sums of products are taken: a wider one for narrow floats, otherwise the result's."""
+    return dtype.compute if dtype.is_float else dtype
+
+
+def complex_product(
+    b: Lowering, lhs: Value, rhs: Value, dtype: DType, multiply: Callable[[Value, Value], Value]
+) -> Value:
+    """A bilinear function of complex tensors, by four of the parts: re·re - im·im + i(re·im + im·re)."""
+    (a_re, a_im), (c_re, c_im) = (_parts(b, convert_tensor(b, v, dtype)) for v in (lhs, rhs))
+    products = [multiply(x, y) for x, y in ((a_re, c_re), (a_im, c_im), (a_re, c_im), (a_im, c_re))]
+
+    def body(n: Builder, args: list[Value]) -> Value:
+        real = n.insert(a.SubFOp(args[0], args[1])).result
+        return n.insert(complex_dialect.CreateOp(real, n.insert(a.AddFOp(args[2], args[3])).result)).result
+
+    maps = [AffineMap.identity(tensor_type(products[0]).rank)] * 4
+    return b.elementwise(products, maps, b.dims(products[0]), dtype, body)
+
+
+def _parts(b: Lowering, value: Value) -> tuple[Value, Value]:
+    """The tensors of real and of imaginary parts."""
+    t = tensor_type(value)
+    maps, shape = [AffineMap.identity(t.rank)], b.dims(value)
+
+    def part(cls: type[complex_dialect.ReOp | complex_dialect.ImOp]) -> Value:
+        return b.elementwise([value], maps, shape, t.dtype.element, lambda n, args: n.insert(cls(args[0])).result)
+
+    return part(complex_dialect.ReOp), part(complex_dialect.ImOp)
 
 
 def build_contract(
     b: Lowering, lhs: Value, rhs: Value, subscripts: tuple[list[int], list[int], list[int]], dtype: DType
 ) -> Value:
     """out[i_out] = sum of lhs[i_lhs] * rhs[i_rhs], with one loop for every distinct subscript."""
+    if dtype.is_complex:
+        part = dtype.element
+        return complex_product(b, lhs, rhs, dtype, lambda x, y: build_contract(b, x, y, subscripts, part))
     left, right, out = subscripts
     loops = sorted({*left, *right})
     order = [*out, *(x for x in loops if x not in out)]
@@ -43,9 +73,8 @@ def build_contract(
     accumulator = accumulator_of(dtype)
     lhs, rhs = _same_kind(b, lhs, accumulator), _same_kind(b, rhs, accumulator)
     init = b.fill(b.constant(0, accumulator), shape)
-    plain = accumulator.is_complex or accumulator.is_bool
     roles_fit = all(sum(x in part for part in subscripts) >= 2 for x in loops)
-    if plain or not roles_fit:
+    if accumulator.is_bool or not roles_fit:
         result = _as_generic(b, lhs, rhs, init, maps, len(out))
     else:
         result = b.insert(ContractOp(lhs, rhs, init, maps)).result
@@ -72,25 +101,16 @@ def convert_tensor(b: Lowering, value: Value, dtype: DType) -> Value:
 
 
 def _as_generic(b: Lowering, lhs: Value, rhs: Value, init: Value, maps: Sequence[AffineMap], parallel: int) -> Value:
-    """Products that linalg.contract does not describe: complex numbers, booleans, sums over one operand alone."""
-    from tesselle.dialects.stablehlo import elementwise
-    from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies
-
+    """Products that linalg.contract does not describe: booleans, sums over one operand alone."""
     accumulator = tensor_type(init).dtype
 
     def body(n: Builder, args: list[Value]) -> list[Value]:
         x, y = convert(n, args[0], accumulator), convert(n, args[1], accumulator)
-        if accumulator.is_complex:
-            # The table of complex bodies reads nothing but the class of the operation.
-            product = complex_bodies.COMPLEX[elementwise.MultiplyOp](n, b_op, [x, y])
-            return [complex_bodies.COMPLEX[elementwise.AddOp](n, b_op, [args[2], product])]
         if accumulator.is_bool:
             return [n.insert(a.OrIOp(args[2], n.insert(a.AndIOp(x, y)).result)).result]
         multiply, add = (a.MulFOp, a.AddFOp) if accumulator.is_float else (a.MulIOp, a.AddIOp)
         return [n.insert(add(args[2], n.insert(multiply(x, y)).result)).result]
 
-    assert b.before is not None
-    b_op = b.before
     loops = maps[0].dim_count
     iterators = [PARALLEL] * parallel + [REDUCTION] * (loops - parallel)
     return b.generic([lhs, rhs], maps[:2], [init], maps[2:], iterators, body)[0]

@@ -12,7 +12,11 @@ from tesselle.dialects.stablehlo.attributes import ConvDimensionNumbers
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.core import Value, constant_elements
 from tesselle.ir.types import TensorType
-from tesselle.passes.global_optimization.stablehlo_to_linalg.contraction import accumulator_of, convert_tensor
+from tesselle.passes.global_optimization.stablehlo_to_linalg.contraction import (
+    accumulator_of,
+    complex_product,
+    convert_tensor,
+)
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     Lowering,
     Size,
@@ -22,6 +26,8 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
 from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_pad, build_reverse, build_transpose
 from tesselle.passes.global_optimization.stablehlo_to_linalg.window import window_counts
 from tesselle.support.diagnostics import Unsupported
+from tesselle.support.dtypes import I32, DType
+from tesselle.support.float_formats import format_of
 
 
 def _input_order(n: ConvDimensionNumbers) -> list[int]:
@@ -52,15 +58,40 @@ def dynamic_conv(op: s.DynamicConvOp, b: Lowering) -> Value:
 
 
 def build_convolution(op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[int, int]]) -> Value:
-    """Pads and lays out the operands, convolves by groups, lays out the result."""
-    n = op.dimension_numbers
+    """Convolves, and lays out the result."""
     out_type = op.result_type
-    if out_type.dtype.is_complex or out_type.dtype.is_bool:
-        raise Unsupported(f"convolution of {out_type.dtype} is not supported", op.location, op.name)
-    accumulator = accumulator_of(out_type.dtype)
-    x = build_transpose(b, op.lhs, _input_order(n))
-    w = build_transpose(b, op.rhs, _kernel_order(n))
-    x, w = (v if tensor_type(v).dtype.kind == accumulator.kind else convert_tensor(b, v, accumulator) for v in (x, w))
+    dtype = out_type.dtype
+    if dtype.is_complex:
+        part = dtype.element
+        result = complex_product(b, op.lhs, op.rhs, dtype, lambda x, y: _convolve(op, b, x, y, padding, part))
+    else:
+        # What any product of booleans gives is found by counting those that are true.
+        result = _convolve(op, b, op.lhs, op.rhs, padding, I32 if dtype.is_bool else accumulator_of(dtype))
+        result = convert_tensor(b, result, dtype)
+    order = _output_order(op.dimension_numbers)
+    inverse = sorted(range(len(order)), key=lambda d: order[d])
+    return b.cast(build_transpose(b, result, inverse), out_type)
+
+
+def _convolve(
+    op: s.ConvolutionOp | s.DynamicConvOp,
+    b: Lowering,
+    lhs: Value,
+    rhs: Value,
+    padding: Sequence[tuple[int, int]],
+    accumulator: DType,
+) -> Value:
+    """Pads and lays out the operands and convolves by groups: [N, spatial…, F] with elements of `accumulator`."""
+    n = op.dimension_numbers
+
+    def operand(value: Value, order: list[int]) -> Value:
+        moved = build_transpose(b, value, order)
+        dtype = tensor_type(value).dtype
+        # Padding needs a zero, and not every type has one.
+        keep = dtype.kind == accumulator.kind and not (dtype.is_float and format_of(dtype).specials == "scale")
+        return moved if keep else convert_tensor(b, moved, accumulator)
+
+    x, w = operand(lhs, _input_order(n)), operand(rhs, _kernel_order(n))
     spatial = tensor_type(x).rank - 2
     reversal = op.window_reversal or (False,) * spatial
     w = build_reverse(b, w, [d for d in range(spatial) if reversal[d]])
@@ -87,11 +118,7 @@ def build_convolution(op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, paddin
     counts = window_counts(b, x, [1, *window, 1], [1, *strides, 1], [1, *dilations, 1])[1:-1]
     shape: list[Size] = [b.dim(x, 0), *counts, b.dim(w, spatial + 1)]
     init = b.fill(b.constant(0, accumulator), shape)
-    result = b.insert(ConvOp(x, w, init, tuple(strides), tuple(dilations), groups)).result
-    result = convert_tensor(b, result, out_type.dtype)
-    order = _output_order(n)
-    inverse = sorted(range(len(order)), key=lambda d: order[d])
-    return b.cast(build_transpose(b, result, inverse), out_type)
+    return b.insert(ConvOp(x, w, init, tuple(strides), tuple(dilations), groups)).result
 
 
 def _batch_groups_to_features(b: Lowering, x: Value, groups: int) -> Value:

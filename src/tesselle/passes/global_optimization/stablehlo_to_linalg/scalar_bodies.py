@@ -21,7 +21,8 @@ from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import DTYPES, F32, DType
+from tesselle.support.dtypes import DTYPES, DType
+from tesselle.support.float_formats import format_of
 
 Emitter = Callable[[Builder, Op, list[Value]], Value]
 
@@ -103,13 +104,14 @@ def _value(b: Builder, values: dict[Value, Value], v: Value) -> Value:
 
 
 def is_narrow(dtype: DType) -> bool:
-    """A float that is computed in f32."""
-    return dtype.is_float and dtype.bits < 32
+    """A float that is computed in a wider one. (Narrow integers are left to targets, which have them of any width.)"""
+    return dtype.is_float and dtype.compute is not dtype
 
 
 def widen(b: Builder, value: Value) -> Value:
-    """A narrow float as f32; others as they are."""
-    return b.insert(a.ExtFOp(value, F32)).result if is_narrow(dtype_of(value)) else value
+    """A narrow float in the type that it is computed in; others as they are."""
+    dtype = dtype_of(value)
+    return b.insert(a.ExtFOp(value, dtype.compute)).result if is_narrow(dtype) else value
 
 
 def narrow(b: Builder, value: Value, to: DType) -> Value:
@@ -124,7 +126,7 @@ def in_f32(emitter: Emitter) -> Emitter:
         if not is_narrow(dtype):
             return emitter(b, op, args)
         result = emitter(b, op, [widen(b, x) for x in args])
-        return narrow(b, result, dtype) if dtype_of(result) == F32 else result
+        return narrow(b, result, dtype) if dtype_of(result) == dtype.compute else result
 
     return emit
 
@@ -148,10 +150,7 @@ def convert(b: Builder, x: Value, to: DType) -> Value:
         return b.insert(cls(widen(b, x), to)).result
     if to.is_float:
         unsigned = source.is_unsigned or source.is_bool
-        cls = a.UIToFPOp if unsigned else a.SIToFPOp
-        if is_narrow(to):
-            return narrow(b, b.insert(cls(x, F32)).result, to)
-        return b.insert(cls(x, to)).result
+        return b.insert((a.UIToFPOp if unsigned else a.SIToFPOp)(x, to)).result
     if source.is_index or to.is_index:
         unsigned = source.is_unsigned or source.is_bool
         return b.insert((a.IndexCastUIOp if unsigned else a.IndexCastOp)(x, to)).result
@@ -376,13 +375,26 @@ def compare_scalars(
 
 
 def _total_order(b: Builder, x: Value) -> Value:
-    """An integer whose order is totalOrder of the float: negative patterns are flipped below the sign bit."""
-    dtype = dtype_of(x)
-    integer = DTYPES[f"i{dtype.bits}"]
-    bits = b.insert(a.BitcastOp(x, integer)).result
-    sign_bits = b.insert(a.ShRSIOp(bits, scalar_constant(b, dtype.bits - 1, integer))).result
-    flip = b.insert(a.AndIOp(sign_bits, scalar_constant(b, (1 << (dtype.bits - 1)) - 1, integer))).result
-    return b.insert(a.XOrIOp(bits, flip)).result
+    """An integer whose order is totalOrder of the float: negative patterns are flipped below the sign bit.
+
+    A format with a single nan has it last.
+    """
+    form = format_of(dtype_of(x))
+    width = form.storage_bits
+    integer = DTYPES[f"i{width}"]
+    code = b.insert(a.BitcastOp(x, integer)).result
+    if form.specials == "scale":
+        return b.insert(a.XOrIOp(code, scalar_constant(b, -(1 << (width - 1)), integer))).result
+    bits = code
+    if form.code_bits < width:
+        bits = b.insert(a.ShLIOp(code, scalar_constant(b, width - form.code_bits, integer))).result
+    sign_bits = b.insert(a.ShRSIOp(bits, scalar_constant(b, width - 1, integer))).result
+    flip = b.insert(a.AndIOp(sign_bits, scalar_constant(b, (1 << (width - 1)) - 1, integer))).result
+    order = b.insert(a.XOrIOp(bits, flip)).result
+    if form.specials != "fnuz":
+        return order
+    is_nan = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, code, scalar_constant(b, -(1 << (width - 1)), integer))).result
+    return b.insert(a.SelectOp(is_nan, scalar_constant(b, (1 << (width - 1)) - 1, integer), order)).result
 
 
 @scalar(s.ConvertOp)
@@ -404,6 +416,8 @@ def select(b: Builder, op: Op, args: list[Value]) -> Value:
 @scalar(s.ClampOp)
 def clamp(b: Builder, op: Op, args: list[Value]) -> Value:
     low, x, high = args
+    if dtype_of(x).is_complex:
+        return complex_bodies.emit(b, op, args)
     above = SCALARS[s.MaximumOp](b, op, [low, x])
     return SCALARS[s.MinimumOp](b, op, [above, high])
 
