@@ -52,9 +52,10 @@ WITHOUT_LOWERING: dict[str, str] = _table(
     ),
     ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
     (
-        "stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve stablehlo.unary_einsum",
+        "stablehlo.unary_einsum",
         LATER,
     ),
+    ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
     ("stablehlo.return", TERMINATOR),
     (
         "chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_compare chlo.broadcast_complex"
