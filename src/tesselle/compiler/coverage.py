@@ -49,9 +49,9 @@ WITHOUT_LOWERING: dict[str, str] = _table(
         " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
         BEFORE,
     ),
-    ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
+    ("stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum", BEFORE),
     (
-        "stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve stablehlo.unary_einsum",
+        "stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve",
         LATER,
     ),
     ("stablehlo.return", TERMINATOR),

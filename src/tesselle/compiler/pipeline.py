@@ -23,6 +23,7 @@ from tesselle.passes.hal.convert_to_hal import ConvertToHal
 from tesselle.passes.input import (
     ExpandChlo,
     ExpandCustomCalls,
+    ExpandEinsum,
     ExpandRng,
     InlineCalls,
     SimplifyStablehlo,
@@ -75,6 +76,7 @@ PHASES: tuple[Phase, ...] = (
             InlineCalls(),
             ExpandCustomCalls(o.custom_calls),
             ExpandChlo(),
+            ExpandEinsum(),
             ExpandRng(),
             SimplifyStablehlo(),
         ),
