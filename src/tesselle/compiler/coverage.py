@@ -50,11 +50,7 @@ WITHOUT_LOWERING: dict[str, str] = _table(
         " stablehlo.uniform_dequantize stablehlo.uniform_quantize",
         BEFORE,
     ),
-    ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
-    (
-        "stablehlo.unary_einsum",
-        LATER,
-    ),
+    ("stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum", BEFORE),
     ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
     ("stablehlo.return", TERMINATOR),
     (
