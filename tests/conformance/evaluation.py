@@ -210,11 +210,15 @@ _LOWER = {
 }
 
 
+XLA_OPTIONS = {"xla_allow_excess_precision": False}
+"""XLA may keep chains of f16 and bf16 in f32; the specification rounds after every operation."""
+
+
 def _run_xla(lowered: Any, arguments: Sequence[Any], seconds: Seconds) -> list[np.ndarray[Any, Any]]:
     import jax
 
     with _timed(seconds, "xla"):
-        return [_array(r) for r in jax.tree.leaves(lowered.compile()(*arguments))]
+        return [_array(r) for r in jax.tree.leaves(lowered.compile(XLA_OPTIONS)(*arguments))]
 
 
 def run(program: Program, seconds: Seconds) -> list[np.ndarray[Any, Any]]:
