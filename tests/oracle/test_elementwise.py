@@ -42,7 +42,7 @@ UNARY: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("sqrt", lax.sqrt, (*FLOATS, *COMPLEX)),
     ("tan", lax.tan, FLOATS),
     ("tanh", lax.tanh, (*FLOATS, *COMPLEX)),
-    ("square", lax.square, (*FLOATS, *INTEGERS)),
+    ("square", lax.square, (*FLOATS, *INTEGERS, *COMPLEX)),
     ("integer_pow", lambda x: lax.integer_pow(x, 5), ("float32", "int32")),
     ("asin", lax.asin, FLOATS),
     ("acos", lax.acos, FLOATS),
