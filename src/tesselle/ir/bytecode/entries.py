@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from tesselle.ir.attributes import Attribute
+from tesselle.ir.attributes import Attribute, OpaqueAttr
 from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, load_bytecode
 from tesselle.ir.bytecode.sections import Resource, Section, Sections
 from tesselle.ir.bytecode.stream import Buffer, Stream, decode
@@ -213,6 +213,9 @@ class EntryTable:
 
     def _custom(self, kind: int, dialect: str, data: Buffer, start: int) -> Any:
         load_bytecode(dialect)
+        if not kind and dialect not in ATTRIBUTE_READERS:
+            # As MLIR writes attributes of dialects that it does not know.
+            return OpaqueAttr(f'#{dialect}<"0x{bytes(data).hex().upper()}">')
         entry = Entry(self, data, start)
         code = entry.varint()
         read: Callable[[Entry], Any] | None = (TYPE_READERS if kind else ATTRIBUTE_READERS).get(dialect, {}).get(code)
