@@ -55,15 +55,21 @@ def command(
     if not split_input:
         click.echo(_transform(data, name, passes, verify_each=verify_each, generic=generic))
         return
-    text = bytes(data).decode()
+    parts = [
+        _transform(part.encode(), name, passes, verify_each=verify_each, generic=generic).rstrip("\n") + "\n"
+        for part in split_text(bytes(data).decode())
+    ]
+    click.echo("// -----\n".join(parts), nl=False)
+
+
+def split_text(text: str) -> list[str]:
+    """The parts between lines `// -----`; blank lines in front keep the line numbers of errors those of the file."""
     start = 0
     parts: list[str] = []
     for match in [*_SPLIT.finditer(text), None]:
-        # Blank lines keep the line numbers of errors those of the file.
-        part = "\n" * text.count("\n", 0, start) + text[start : match.start() if match else len(text)]
+        parts.append("\n" * text.count("\n", 0, start) + text[start : match.start() if match else len(text)])
         start = match.end() if match else start
-        parts.append(_transform(part.encode(), name, passes, verify_each=verify_each, generic=generic))
-    click.echo("// -----\n".join(part.rstrip("\n") + "\n" for part in parts), nl=False)
+    return parts
 
 
 def import_passes() -> None:

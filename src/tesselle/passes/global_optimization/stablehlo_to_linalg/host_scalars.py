@@ -6,6 +6,7 @@ so that offsets of slices and sizes of dynamic shapes need no readback from a de
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from tesselle.dialects.core import tensor
@@ -84,8 +85,8 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
     known = host_elements(b, value)
     if known is None:
         t = tensor_type(value)
-        count = t.element_count
-        known = [b.insert(tensor.ExtractOp(value, (b.index(i),) if t.rank else ())).result for i in range(count)]
+        places = itertools.product(*(range(n) for n in t.static_shape))
+        known = [b.insert(tensor.ExtractOp(value, tuple(map(b.index, place)))).result for place in places]
 
     def cast(v: Value) -> Value:
         assert isinstance(v.type, DType)
@@ -106,13 +107,17 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
     if depth == 0 or is_host_value(value) or not is_host_type(value.type) or tensor_type(value).rank:
         return value
     if isinstance(source, GenericOp) and len(source.results) == 1 and not source.iterator_types:
-        if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in source.inputs):
+        # What a body starts from is an operand too: the initial value of a reduction over no dimensions.
+        operands = (*source.inputs, *source.outputs)
+        if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in operands):
             return value
         body = source.body.block
         if any(isinstance(o, tensor.ExtractOp) for o in body):
             return value
         mapping: dict[Value, Value] = {}
-        for arg, v in zip(body.args, source.inputs, strict=False):
+        for arg, v in zip(body.args, operands, strict=True):
+            if not arg.uses:
+                continue
             mapping[arg] = b.scalar(pull_to_host(b, v, depth - 1)) if isinstance(v.type, TensorType) else v
         for inner in body:
             if isinstance(inner, YieldOp):
