@@ -63,12 +63,21 @@ def from_resource(data: bytes | memoryview, type: TensorType | VectorType) -> De
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
     if type.dtype.is_bool:
         return DenseElements(np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape), type)
-    return DenseElements(np.frombuffer(data, type.dtype.numpy).reshape(shape), type)
+    return DenseElements(_view(data, type.dtype).reshape(shape), type)
+
+
+def _view(data: bytes | memoryview, dtype: DType) -> Array:
+    """The elements in `data`, looked at in place where they are aligned as NumPy and kernels want them."""
+    array = np.frombuffer(data, dtype.numpy)
+    if not array.flags.aligned:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
     """The elements that `data` holds in the raw form of MLIR's bytecode, booleans eight to a byte; the array is a view of
-    `data` but for booleans.
+    `data` where that is aligned.
     """
     shape = static_shape(type)
     count = math.prod(shape)
@@ -85,7 +94,7 @@ def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> Dense
         return splat(np.frombuffer(data, dtype.numpy)[0], type)
     if len(data) != count * size:
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
-    return DenseElements(np.frombuffer(data, dtype.numpy).reshape(shape), type)
+    return DenseElements(_view(data, dtype).reshape(shape), type)
 
 
 MAX_SPARSE = 1 << 24
