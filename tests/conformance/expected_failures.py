@@ -21,7 +21,10 @@ class Expected:
     reason: str
 
 
+_LATER = "no lowering yet"
 EXPECTED: tuple[Expected, ...] = (
+    Expected("(acos|acosh|asin|asinh|atan|atanh|cosh|sinh)_shape_complex.*", Outcome.UNSUPPORTED, _LATER),
+    Expected("(bessel_i1e|nextafter|rng_bit_generator)_.*", Outcome.UNSUPPORTED, _LATER),
     Expected(
         "approx_top_k_large_True_max_(True|False)_op_bfloat16_16_256_",
         Outcome.DIFFER,
