@@ -241,7 +241,7 @@ def total_order(x: Array) -> Array:
 
 
 def convert(x: Array, to: DType) -> Array:
-    """x as `to`: floats to integers truncate and saturate, nan gives 0; complex to real: the real part; to i1: x != 0."""
+    """x as `to`: floats to integers truncate and saturate, nan gives 0; complex to real: its part; to i1: x != 0."""
     source = dtype_of(x)
     if x.dtype == to.numpy:
         return x

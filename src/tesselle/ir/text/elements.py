@@ -76,8 +76,8 @@ def _view(data: bytes | memoryview, dtype: DType) -> Array:
 
 
 def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
-    """The elements that `data` holds in the raw form of MLIR's bytecode, booleans eight to a byte; the array is a view of
-    `data` where that is aligned.
+    """The elements that `data` holds in the raw form of MLIR's bytecode, booleans eight to a byte; the array is a view
+    of `data` where that is aligned.
     """
     shape = static_shape(type)
     count = math.prod(shape)
