@@ -151,3 +151,13 @@ def test_targets() -> None:
 def test_importing_the_back_end_does_not_import_llvmlite() -> None:
     code = "import sys, tesselle.codegen.llvm.executable; sys.exit('llvmlite' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_every_program_shares_is_compiled_once(options: WorkerOptions) -> None:
+    pool = CompilerPool()
+    shared = replace(good(1), shared=True)
+    objects = pool.compile([shared, good(2)], options)
+    pool.close()
+    assert pool.compile([shared], options) == objects[:1], "the answer needs no worker"
+    with pytest.raises(CompilerError, match="closed"):
+        pool.compile([good(2)], options)

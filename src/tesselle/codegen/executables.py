@@ -14,7 +14,7 @@ import numpy as np
 
 from tesselle.codegen.common.lowering import OnPhase, lower_executable
 from tesselle.codegen.common.strategy import TargetShape
-from tesselle.codegen.llvm.executable import build_images
+from tesselle.codegen.llvm.executable import KernelModule, build_images, effort
 from tesselle.codegen.llvm.object_cache import ObjectCache
 from tesselle.codegen.llvm.target import CpuTarget, cpu_target
 from tesselle.codegen.llvm.workers import WorkerOptions
@@ -86,7 +86,7 @@ class SerializeExecutables(Pass):
         assert isinstance(module, ModuleOp)
         target = cpu_target(self.target_cpu)
         executables = [op for op in module.body if isinstance(op, flow.ExecutableOp)]
-        kernels = [(op.sym_name, _kernels_of(op)) for op in executables]
+        kernels = [KernelModule(op.sym_name, _kernels_of(op), _effort_for(op)) for op in executables]
         if self.dump_dir is not None:
             _dump_llvm(kernels, target, self.dump_dir)
         report = self.progress
@@ -117,16 +117,20 @@ def _kernels_of(executable: flow.ExecutableOp) -> ModuleOp:
     return next(op for op in executable.body.block if isinstance(op, ModuleOp))
 
 
+def _effort_for(executable: flow.ExecutableOp) -> int:
+    return max(effort(op.flops, op.bytes) for op in executable.body.block if isinstance(op, flow.ExecutableExportOp))
+
+
 def _export_of(export: flow.ExecutableExportOp) -> hal.ExecutableExportOp:
     place = export.location.file_location()
     source = str(place) if place is not None else ""
     return hal.ExecutableExportOp(export.sym_name, export.summary, export.flops, export.bytes, source)
 
 
-def _dump_llvm(kernels: list[tuple[str, ModuleOp]], target: CpuTarget, folder: Path) -> None:
+def _dump_llvm(kernels: list[KernelModule], target: CpuTarget, folder: Path) -> None:
     from tesselle.codegen.llvm.translate import translate_module
 
-    for name, module in kernels:
+    for name, module, _ in kernels:
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{name}.ll").write_text(translate_module(module, target).ir)

@@ -76,6 +76,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "arith": (GAP, GAP),
     "bufferization": ("tensors become memory between two passes", "gone when kernels are translated"),
     "builtin": (STRUCTURE, STRUCTURE),
+    "check": ("custom calls before they run", "host functions compare"),
     "complex": (GAP, GAP),
     "flow": ("dispatches, which `stream` schedules", "only in host programs"),
     "func": (STRUCTURE, "read with the function around it"),

@@ -52,9 +52,11 @@ def compile_ir(llvm: Any, header: dict[str, Any], ir: bytes) -> bytes:
     module.data_layout = str(machine.target_data)
     module.verify()
     tuning = llvm.create_pipeline_tuning_options(speed_level=header["opt_level"])
-    tuning.loop_vectorization = header["opt_level"] >= 2
-    tuning.slp_vectorization = header["opt_level"] >= 2
-    tuning.loop_interleaving = header["opt_level"] >= 2
+    transforms_loops = header["opt_level"] >= 2
+    tuning.loop_vectorization = transforms_loops
+    tuning.slp_vectorization = transforms_loops
+    tuning.loop_interleaving = transforms_loops
+    tuning.loop_unrolling = transforms_loops
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
     if header["output"] == "ir":

@@ -37,13 +37,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CompileJob:
-    """One module of LLVM IR text to compile. `name` is for messages only: the kernel, or the executable."""
+    """One module of LLVM IR text to compile. `name` is for messages only: the kernel, or the executable.
+
+    `opt_level`: of LLVM's pipeline and code generator; below 2 loops are neither vectorised nor unrolled. `shared`: the
+    module is part of every program of its target, so that the pool keeps its output for as long as it lives.
+    """
 
     ir: str
     target: CpuTarget
     name: str = "kernel"
     opt_level: int = 3
     output: Output = "object"
+    shared: bool = False
 
     def header(self) -> dict[str, Any]:
         """What the worker needs to know besides the text. `tune_cpu` is an attribute of the functions in the text."""
@@ -174,6 +179,7 @@ class CompilerPool:
     def __init__(self) -> None:
         self._tickets: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._shared: dict[str, bytes] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -198,7 +204,11 @@ class CompilerPool:
                 twins.append((index, owners[key]))
                 continue
             owners[key] = index
-            if options.cache is not None and (found := options.cache.load(key)) is not None:
+            found = self._shared.get(key)
+            if found is None and options.cache is not None:
+                found = options.cache.load(key)
+            if found is not None:
+                self._keep(job, key, found)
                 results[index] = found
                 finished += 1
                 if progress:
@@ -216,6 +226,7 @@ class CompilerPool:
                 errors.append((index, outcome))
             else:
                 results[index] = outcome
+                self._keep(jobs[index], keys[index], outcome)
                 if options.cache is not None:
                     options.cache.store(keys[index], outcome)
             finished += 1
@@ -232,6 +243,10 @@ class CompilerPool:
             if progress:
                 progress(finished, len(jobs))
         return [r for r in results if r is not None]
+
+    def _keep(self, job: CompileJob, key: str, output: bytes) -> None:
+        if job.shared:
+            self._shared[key] = output
 
     def close(self) -> None:
         """Stop the workers; waits for running jobs."""

@@ -16,6 +16,7 @@ import numpy as np
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
 from tesselle.ir.attributes import Attribute, DenseElements
+from tesselle.ir.bytecode import parse_bytecode
 from tesselle.ir.core import BlockArgument
 from tesselle.ir.text import parse_module, parse_ops
 from tesselle.ir.types import FunctionType, TensorType
@@ -60,14 +61,9 @@ def import_jax(source: Any) -> ModuleOp:
 
 
 def _import_exported(exported: Any) -> ModuleOp:
-    from jaxlib.mlir import ir
-    from jaxlib.mlir.dialects import chlo, stablehlo  # pyright: ignore[reportMissingTypeStubs]  # jaxlib has none
-
-    context = ir.Context()
-    stablehlo.register_dialect(context)
-    chlo.register_dialect(context)
-    with context:
-        return import_mlir_module(stablehlo.deserialize_portable_artifact(context, exported.mlir_module_serialized))
+    module = parse_bytecode(exported.mlir_module_serialized, "<jax>")
+    assert isinstance(module, ModuleOp)
+    return module
 
 
 def import_mlir_module(mlir_module: Any) -> ModuleOp:
@@ -141,6 +137,7 @@ def _restore_arguments(main: FuncOp, kept: Sequence[int], avals: list[Any]) -> N
         new_attrs.append(attr)
     block.args = args
     main.function_type = FunctionType(tuple(a.type for a in args), t.results)
+    main.attributes.pop("arg_attrs", None)
     if any(new_attrs):
         main.arg_attrs = tuple(new_attrs)
 

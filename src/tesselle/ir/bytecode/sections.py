@@ -95,7 +95,9 @@ def read_sections(data: Buffer, file: str) -> Sections:
     version = s.varint()
     if version > NEWEST:
         raise Unsupported(
-            f"MLIR bytecode of version {version} is newer than what is read ({NEWEST})", ByteLocation(file, at), "bytecode"
+            f"MLIR bytecode of version {version} is newer than what is read ({NEWEST})",
+            ByteLocation(file, at),
+            "bytecode",
         )
     producer = s.terminated()
     found = Sections(file, version, producer, {})

@@ -43,7 +43,19 @@ def decode_raw(digits: str, type: TensorType | VectorType) -> DenseElements:
     return from_bytes(data, type)
 
 
-def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
+def from_resource(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
+    """The elements that a resource holds: all of them, booleans as one byte each; the array is a view of `data`."""
+    shape = static_shape(type)
+    count = math.prod(shape)
+    size = type.dtype.size_bytes
+    if len(data) != count * size:
+        raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
+    if type.dtype.is_bool:
+        return DenseElements(np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape), type)
+    return DenseElements(np.frombuffer(data, type.dtype.numpy).reshape(shape), type)
+
+
+def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
     """The elements that `data` holds in MLIR's raw form; the array is a view of `data` but for booleans."""
     shape = static_shape(type)
     count = math.prod(shape)
@@ -61,6 +73,28 @@ def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
     if len(data) != count * size:
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
     return DenseElements(np.frombuffer(data, dtype.numpy).reshape(shape), type)
+
+
+MAX_SPARSE = 1 << 24
+"""Elements that sparse elements may stand for: they are made dense."""
+
+
+def from_sparse(indices: Array, values: Array, type: TensorType | VectorType) -> DenseElements:
+    """The elements `values` at `indices` (one row of coordinates each, or one for all), and zero elsewhere."""
+    shape = static_shape(type)
+    if math.prod(shape) > MAX_SPARSE:
+        raise ElementsError(f"sparse elements of {type} are too many to be made dense")
+    if values.size == 0:
+        return splat(np.zeros((), type.dtype.numpy)[()], type)
+    if indices.ndim != 2:
+        indices = np.broadcast_to(indices.reshape(-1), (max(values.size, 1), len(shape)))
+    if indices.shape[1] != len(shape) or (indices.shape[0] != values.size and values.size != 1):
+        raise ElementsError(f"indices of shape {list(indices.shape)} do not fit {values.size} values of {type}")
+    if not bool(((indices >= 0) & (indices < np.array(shape, np.int64))).all()):
+        raise ElementsError(f"an index of sparse elements lies outside of {type}")
+    found = np.zeros(shape, type.dtype.numpy)
+    found[tuple(indices.T)] = values.reshape(-1)
+    return DenseElements(found, type)
 
 
 def splat(value: Any, type: TensorType | VectorType) -> DenseElements:

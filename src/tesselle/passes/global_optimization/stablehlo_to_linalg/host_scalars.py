@@ -107,13 +107,17 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
     if depth == 0 or is_host_value(value) or not is_host_type(value.type) or tensor_type(value).rank:
         return value
     if isinstance(source, GenericOp) and len(source.results) == 1 and not source.iterator_types:
-        if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in source.inputs):
+        # What a body starts from is an operand too: the initial value of a reduction over no dimensions.
+        operands = (*source.inputs, *source.outputs)
+        if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in operands):
             return value
         body = source.body.block
         if any(isinstance(o, tensor.ExtractOp) for o in body):
             return value
         mapping: dict[Value, Value] = {}
-        for arg, v in zip(body.args, source.inputs, strict=False):
+        for arg, v in zip(body.args, operands, strict=True):
+            if not arg.uses:
+                continue
             mapping[arg] = b.scalar(pull_to_host(b, v, depth - 1)) if isinstance(v.type, TensorType) else v
         for inner in body:
             if isinstance(inner, YieldOp):
