@@ -44,14 +44,12 @@ WITHOUT_LOWERING: dict[str, str] = _table(
     ),
     (
         "stablehlo.after_all stablehlo.composite stablehlo.create_token"
-        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
+        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple"
+        " stablehlo.uniform_dequantize stablehlo.uniform_quantize",
         BEFORE,
     ),
-    ("stablehlo.rng stablehlo.rng_bit_generator", BEFORE),
-    (
-        "stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve stablehlo.unary_einsum",
-        LATER,
-    ),
+    ("stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum", BEFORE),
+    ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
     ("stablehlo.return", TERMINATOR),
     (
         "chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_compare chlo.broadcast_complex"

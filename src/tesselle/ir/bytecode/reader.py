@@ -458,15 +458,15 @@ class Reader:
 
     def _properties(self, form: _Form, index: int, start: int) -> dict[str, Any]:
         places = self.sections.properties
-        if form.registered and index >= len(places):
+        if index >= len(places):
             self.stream.fail(f"there are no properties {index}: the file has {len(places)}", start)
-        if not form.registered:
-            return self._dictionary(index, start)
-        if issubclass(form.cls, UnregisteredOp):
+        if form.registered and issubclass(form.cls, UnregisteredOp):
             return {}
         begin, end = places[index]
         whole = self.sections.stream(Section.PROPERTIES)
         entry = Entry(self.table, bytes(whole.data[begin:end]), whole.base + begin)
+        if not form.registered:
+            return self._dictionary(entry.varint(), start)
         groups = (("operandSegmentSizes", form.form.operand_groups), ("resultSegmentSizes", form.form.result_groups))
         listed = form.form.properties
         if self.sections.version < NATIVE_SEGMENTS:
