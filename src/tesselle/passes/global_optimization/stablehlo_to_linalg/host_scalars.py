@@ -6,6 +6,7 @@ so that offsets of slices and sizes of dynamic shapes need no readback from a de
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from tesselle.dialects.core import tensor
@@ -81,8 +82,8 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
     known = host_elements(b, value)
     if known is None:
         t = tensor_type(value)
-        count = t.element_count
-        known = [b.insert(tensor.ExtractOp(value, (b.index(i),) if t.rank else ())).result for i in range(count)]
+        places = itertools.product(*(range(n) for n in t.static_shape))
+        known = [b.insert(tensor.ExtractOp(value, tuple(map(b.index, place)))).result for place in places]
     return [v if v.type is INDEX else as_index(b, v) for v in known]
 
 
