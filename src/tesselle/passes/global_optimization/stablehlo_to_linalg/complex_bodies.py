@@ -14,7 +14,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import DType
+from tesselle.support.dtypes import F32, DType
 
 Parts = tuple[Value, Value]
 
@@ -138,7 +138,15 @@ def _one(b: Builder, like: Value) -> Parts:
 
 
 def _tanh(b: Builder, x: Parts) -> Parts:
-    """(e**2x - 1) / (e**2x + 1), as the quotient of sinh and cosh of the parts."""
+    """(e**2x - 1) / (e**2x + 1), as the quotient of sinh and cosh of the parts.
+
+    Beyond a real part that makes the result +-1 to the last digit, a smaller one does so too, and does not overflow.
+    """
+    dtype = x[0].type
+    assert isinstance(dtype, DType)
+    limit = 40 if dtype is F32 else 350
+    bounded = _new(b, a.MinimumFOp, x[0], scalar_constant(b, limit, dtype))
+    x = (_new(b, a.MaximumFOp, bounded, scalar_constant(b, -limit, dtype)), x[1])
     sinh = (
         _new(b, a.MulFOp, _new(b, m.SinhOp, x[0]), _new(b, m.CosOp, x[1])),
         _new(b, a.MulFOp, _new(b, m.CoshOp, x[0]), _new(b, m.SinOp, x[1])),
@@ -148,6 +156,12 @@ def _tanh(b: Builder, x: Parts) -> Parts:
         _new(b, a.MulFOp, _new(b, m.SinhOp, x[0]), _new(b, m.SinOp, x[1])),
     )
     return _divide(b, sinh, cosh)
+
+
+def _tan(b: Builder, x: Parts) -> Parts:
+    """-i * tanh(i * x)"""
+    real, imaginary = _tanh(b, (_new(b, a.NegFOp, x[1]), x[0]))
+    return imaginary, _new(b, a.NegFOp, real)
 
 
 def _logistic(b: Builder, x: Parts) -> Parts:
@@ -242,7 +256,7 @@ COMPLEX: dict[type[Op], Callable[[Builder, Op, list[Value]], Value]] = {
     s.SineOp: _unary(_sine),
     s.SqrtOp: _unary(_square_root),
     s.SubtractOp: _binary(_pairwise(a.SubFOp)),
-    s.TanOp: _unary(lambda b, x: _divide(b, _sine(b, x), _cosine(b, x))),
+    s.TanOp: _unary(_tan),
     s.TanhOp: _unary(_tanh),
 }
 """What complex numbers have a lowering for."""

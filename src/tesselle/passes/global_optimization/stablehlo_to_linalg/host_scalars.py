@@ -112,7 +112,9 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
         if any(isinstance(o, tensor.ExtractOp) for o in body):
             return value
         mapping: dict[Value, Value] = {}
-        for arg, v in zip(body.args, source.inputs, strict=False):
+        for arg, v in zip(body.args, source.operands, strict=True):
+            if not arg.uses:
+                continue
             mapping[arg] = b.scalar(pull_to_host(b, v, depth - 1)) if isinstance(v.type, TensorType) else v
         for inner in body:
             if isinstance(inner, YieldOp):
