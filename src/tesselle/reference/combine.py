@@ -92,13 +92,15 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
     A bottom-up merge sort on all lanes at once: the place of an element after merging two runs is its own place plus
     the number of elements of the other run in front of it, found by a vectorised binary search.
     """
+    if inputs[0].size == 0:
+        return list(inputs)
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
     lanes: list[Array] = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
     rows = ramp(lanes[0].shape[0])[:, None]
     place = ramp(n)
     width = 1
-    while width < n and lanes[0].size:
+    while width < n:
         start = place // (2 * width) * (2 * width)
         middle = np.minimum(start + width, n)
         end = np.minimum(start + 2 * width, n)

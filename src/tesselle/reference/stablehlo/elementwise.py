@@ -217,7 +217,7 @@ def bitcast_convert(op: s.BitcastConvertOp, x: Array) -> Array:
     if source.bits == to.bits:
         return n.view_as(n.as_unsigned(x) if source.bits < 8 else x, to.numpy)
     if min(source.bits, to.bits) >= 8:
-        x = np.ascontiguousarray(x)
+        x = np.ascontiguousarray(x).reshape(x.shape)  # which alone makes a scalar a vector
         return x[..., None].view(to.numpy) if source.bits > to.bits else x.view(to.numpy)[..., 0]
     if source.bits > to.bits:
         pattern = n.as_unsigned(x)
