@@ -225,6 +225,21 @@ def test_reverse(dtype: Any, target: str) -> None:
         np.testing.assert_array_equal(r, want)
 
 
+@pytest.mark.parametrize("size", [4, 75])
+def test_a_result_of_the_same_dispatch_read_backwards(size: int, target: str) -> None:
+    x = make([size, size], np.float32)
+    last = size - 1
+    backwards = AffineMap(2, 0, (dim(1) * -1 + last, dim(0) * -1 + last))
+
+    def build(d: Dispatch) -> Sequence[Value]:
+        out = d.empty((size, size), F32)
+        (first,) = d.generic([d.loads[0]] * 2, [out], [(0, 1)] * 3, "pp", binary(arith.AddFOp))
+        return d.generic([first], [out], [backwards, (0, 1)], "pp", lambda c, a: [a[0]])
+
+    (r,) = run([x], [((size, size), np.float32)], build, target)
+    np.testing.assert_array_equal(r, (x + x)[::-1, ::-1].T)
+
+
 @pytest.mark.parametrize("dtype", MOVED)
 def test_strided(dtype: Any, target: str) -> None:
     x = make([3 * 1500 + 1], dtype)

@@ -115,3 +115,57 @@ func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
     np.testing.assert_array_equal(np.asarray(function(five, five)), five + five)
     with pytest.raises(ExecutionError, match="operand 1 has another size in dimension 0"):
         function(five, np.ones(6, np.float32))
+
+
+def test_a_loop_whose_tensors_keep_their_size_at_run_time(cache: Path) -> None:
+    """Nothing in the text says that the sizes of %a and %b, which the loop exchanges, are one."""
+    text = """
+func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %r:3 = stablehlo.while(%i = %zero, %x = %a, %y = %b) : tensor<i32>, tensor<?xf32>, tensor<?xf32> cond {
+    %n = stablehlo.constant dense<3> : tensor<i32>
+    %p = stablehlo.compare LT, %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %p : tensor<i1>
+  } do {
+    %one = stablehlo.constant dense<1> : tensor<i32>
+    %j = stablehlo.add %i, %one : tensor<i32>
+    %z = stablehlo.negate %x : tensor<?xf32>
+    stablehlo.return %j, %y, %z : tensor<i32>, tensor<?xf32>, tensor<?xf32>
+  }
+  return %r#1, %r#2 : tensor<?xf32>, tensor<?xf32>
+}"""
+    from tesselle.support.diagnostics import ExecutionError
+
+    function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
+    x, y = np.arange(5, dtype=np.float32), np.ones(5, np.float32)
+    found = function(x, y)
+    np.testing.assert_array_equal(np.asarray(found[0]), -y)
+    np.testing.assert_array_equal(np.asarray(found[1]), x)
+    with pytest.raises(ExecutionError, match="another size in dimension 0 after an iteration"):
+        function(x, np.ones(6, np.float32))
+
+
+def test_an_empty_dimension_beside_a_dynamic_one(cache: Path) -> None:
+    text = """
+func.func @main(%a: tensor<?x2x3xf32>, %p: tensor<f32>) -> tensor<?x2x0xf32> {
+  %0 = stablehlo.pad %a, %p, low = [0, 0, -2], high = [0, 0, -3], interior = [0, 0, 1] : (tensor<?x2x3xf32>, tensor<f32>) -> tensor<?x2x0xf32>
+  return %0 : tensor<?x2x0xf32>
+}"""  # noqa: E501
+    function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
+    assert np.asarray(function(np.ones((4, 2, 3), np.float32), np.float32(0))).shape == (4, 2, 0)
+
+
+def test_a_complex_constant_that_regions_and_results_share(cache: Path) -> None:
+    """It stands in the dispatch: push constants are numbers that the host computes with."""
+    text = """
+func.func @main(%a: tensor<4xcomplex<f32>>) -> (tensor<4xcomplex<f32>>, tensor<2xcomplex<f32>>) {
+  %c = stablehlo.constant dense<(0.5, 2.0)> : tensor<complex<f32>>
+  %0 = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<complex<f32>>) -> tensor<4xcomplex<f32>>
+  %1 = stablehlo.add %a, %0 : tensor<4xcomplex<f32>>
+  %2 = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<complex<f32>>) -> tensor<2xcomplex<f32>>
+  return %1, %2 : tensor<4xcomplex<f32>>, tensor<2xcomplex<f32>>
+}"""
+    x = np.arange(4).astype(np.complex64)
+    first, second = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"](x)
+    np.testing.assert_array_equal(np.asarray(first), x + np.complex64(0.5 + 2j))
+    np.testing.assert_array_equal(np.asarray(second), np.full(2, 0.5 + 2j, np.complex64))

@@ -4,6 +4,7 @@
     python -m tests.conformance --group gather --group fft   # some groups
     python -m tests.conformance --filter 'dtype=bfloat16'    # names that match a regular expression
     python -m tests.conformance --sample 300                 # a fixed sample, spread over all groups
+    python -m tests.conformance --form batched               # with a leading dimension of dynamic size
 
 | file | what it holds |
 |---|---|

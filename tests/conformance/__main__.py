@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import report
 from .cases import Case, all_cases, select
-from .evaluation import Outcome, Result
+from .evaluation import Form, Outcome, Result
 from .expected_failures import surprise
 from .shards import ShardOptions, evaluate_all
 
@@ -28,6 +28,13 @@ REPORT_EVERY = 250
 @click.option("--filter", "pattern", metavar="REGEX", help="Only cases whose name matches.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="A fixed sample, spread over all groups.")
 @click.option("--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds for one case.")
+@click.option(
+    "--form",
+    type=click.Choice([f.value for f in Form]),
+    default=Form.ARGUMENTS.value,
+    show_default=True,
+    help="Arguments as the harness draws them, the same as constants, a batch of dynamic size, or with a gradient.",
+)
 @click.option("--x64", is_flag=True, help="JAX's 64-bit mode, with its additional cases.")
 @click.option(
     "--report",
@@ -44,6 +51,7 @@ def main(
     pattern: str | None,
     sample: int | None,
     timeout_s: float,
+    form: str,
     x64: bool,
     folder: Path,
     verbose: bool,
@@ -58,7 +66,7 @@ def main(
     if not cases:
         raise click.UsageError("no case is left")
     started = time.perf_counter()
-    results = _run(cases, ShardOptions(jobs, timeout_s, x64), console, folder, verbose)
+    results = _run(cases, ShardOptions(jobs, timeout_s, Form(form), x64), console, folder, verbose)
     wall_s = time.perf_counter() - started
     path = report.write(results, wall_s, folder)
     surprises = [r for r in results if surprise(r) is not None]

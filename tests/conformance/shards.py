@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from .cases import Case
-from .evaluation import Outcome, Result, Seconds
+from .evaluation import Form, Outcome, Result, Seconds
 
 ROOT = Path(__file__).parents[2]
 WORKER = ("-m", "tests.conformance.worker")
@@ -32,6 +32,7 @@ class ShardOptions:
     jobs: int = 2
     timeout_s: float = 60.0
     """For one case."""
+    form: Form = Form.ARGUMENTS
     x64: bool = False
     """JAX's 64-bit mode, which has more cases."""
 
@@ -98,7 +99,7 @@ class _Shard:
 
     def _evaluate(self, case: Case) -> Result:
         if self.process is None:
-            self.process = _Process(self.options.x64)
+            self.process = _Process(self.options)
         process = self.process
         try:
             return process.evaluate(case, self.options.timeout_s)
@@ -118,15 +119,15 @@ class _Shard:
 class _Process:
     """One `worker`. It leads a process group, so that LLVM's workers end with it."""
 
-    def __init__(self, x64: bool) -> None:
+    def __init__(self, options: ShardOptions) -> None:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, *WORKER],
+            [sys.executable, *WORKER, options.form.value],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
             cwd=ROOT,
-            env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": str(int(x64))},
+            env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": str(int(options.x64))},
             start_new_session=True,
         )
         self._buffer = b""

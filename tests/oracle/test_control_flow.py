@@ -71,6 +71,15 @@ def test_branches() -> None:
         check(lambda x, p: lax.cond(p, lambda v: v + 1, lambda v: jnp.exp(v), x), X, np.bool_(flag))
 
 
+def test_a_condition_reduced_over_no_dimensions() -> None:
+    """The sum over none of a number that the host knows; the loop of a scalar igamma has such a condition."""
+
+    def loop(n: Any) -> Any:
+        return lax.while_loop(lambda s: (s[0] < 5.0) & jnp.any(s[1]), lambda s: (s[0] + 1, s[0] < n), (0.0, True))
+
+    check(loop, np.float32(3))
+
+
 def test_cond_on_data() -> None:
     check(lambda x: lax.cond(x.sum() > 0, lambda: x, lambda: -x), X)
 

@@ -15,6 +15,11 @@ from oracle_harness import assert_close, lowered, sample
 from tesselle.ir.text import parse_module
 from tesselle.reference import interpret
 
+
+def pool(x: Any) -> Any:
+    return lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 2), "VALID")
+
+
 PROGRAMS: dict[str, Callable[..., Any]] = {
     "elementwise": lambda x: jnp.tanh(x) * 2 + 1,
     "softmax": lambda x: jax.nn.softmax(x, -1),
@@ -27,6 +32,7 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
     "pad": lambda x: jnp.pad(x, ((1, 2), (0, 1))),
     "iota": lambda x: jnp.arange(x.shape[0]) + x[:, 0].astype(np.int32),
     "broadcast": lambda x: jnp.broadcast_to(x[:, None], (x.shape[0], 4, 6)),
+    "nothing": lambda x: jnp.pad(x[:, :0], ((1, 2), (0, 0))),
     "slice": lambda x: x[1:, ::2],
     "reverse": lambda x: x[::-1],
     "gather": lambda x: x[jnp.array([0, 1, 0])],
@@ -41,7 +47,8 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     ),
-    "pooling": lambda x: lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 2), "VALID"),
+    "pooling": pool,
+    "pooling-gradient": jax.grad(lambda x: pool(x).sum()),
 }
 
 

@@ -19,7 +19,7 @@ from tesselle.support.options import CompileOptions
 @flags_of(CompileOptions)
 @click.option("-q", "--quiet", is_flag=True, help="No progress display.")
 def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: bool, **given: Any) -> None:
-    """Compile SOURCE (StableHLO as MLIR text; `-`: standard input) into an artifact.
+    """Compile SOURCE (StableHLO as MLIR text or bytecode; `-`: standard input) into an artifact.
 
     With --compile-to PHASE the result is the IR after that phase, as text, on standard output unless -o names a file;
     such text goes on from there with --compile-from PHASE.
@@ -35,7 +35,7 @@ def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: 
     if given["cache_dir"] is None and cache_dir is not None:
         given["cache_dir"] = str(cache_dir)
     options = options_from(CompileOptions, given)
-    program: Path | str = sys.stdin.read() if str(source) == "-" else source
+    program: Path | bytes = sys.stdin.buffer.read() if str(source) == "-" else source
     if options.compile_to is not None:
         from tesselle.compiler import compile_to_text
 

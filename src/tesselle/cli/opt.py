@@ -35,7 +35,7 @@ def command(
     split_input: bool,
     list_passes: bool,
 ) -> None:
-    """Read SOURCE (MLIR text; `-`: standard input), run passes over it in the order given, and print it.
+    """Read SOURCE (MLIR text or bytecode; `-`: standard input), run passes over it in the order given, and print it.
 
     Facts that a pass needs of the IR are the caller's business here; the result is verified.
     """
@@ -46,21 +46,30 @@ def command(
     from tesselle.ir.passes import parse_pass
 
     passes = [parse_pass(text) for text in pass_texts]
+    from tesselle.frontends.stablehlo import map_file
+
     if str(source) == "-":
-        name, text = "<stdin>", sys.stdin.read()
+        name, data = "<stdin>", sys.stdin.buffer.read()
     else:
-        name, text = str(source), source.read_text()
+        name, data = str(source), map_file(source)
     if not split_input:
-        click.echo(_transform(text, name, passes, verify_each=verify_each, generic=generic))
+        click.echo(_transform(data, name, passes, verify_each=verify_each, generic=generic))
         return
+    parts = [
+        _transform(part.encode(), name, passes, verify_each=verify_each, generic=generic).rstrip("\n") + "\n"
+        for part in split_text(bytes(data).decode())
+    ]
+    click.echo("// -----\n".join(parts), nl=False)
+
+
+def split_text(text: str) -> list[str]:
+    """The parts between lines `// -----`; blank lines in front keep the line numbers of errors those of the file."""
     start = 0
     parts: list[str] = []
     for match in [*_SPLIT.finditer(text), None]:
-        # Blank lines keep the line numbers of errors those of the file.
-        part = "\n" * text.count("\n", 0, start) + text[start : match.start() if match else len(text)]
+        parts.append("\n" * text.count("\n", 0, start) + text[start : match.start() if match else len(text)])
         start = match.end() if match else start
-        parts.append(_transform(part, name, passes, verify_each=verify_each, generic=generic))
-    click.echo("// -----\n".join(part.rstrip("\n") + "\n" for part in parts), nl=False)
+    return parts
 
 
 def import_passes() -> None:
@@ -76,12 +85,13 @@ def import_passes() -> None:
             importlib.import_module(module.name)
 
 
-def _transform(text: str, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
+def _transform(data: bytes | memoryview, name: str, passes: list[Pass], *, verify_each: bool, generic: bool) -> str:
+    from tesselle.frontends.stablehlo import read_module
     from tesselle.ir.passes import Fact, Pipeline
-    from tesselle.ir.text import parse_module, print_op
+    from tesselle.ir.text import print_op
     from tesselle.ir.verify import verify_all
 
-    module = parse_module(text, name)
+    module = read_module(data, name)
     verify_all(module)
     Pipeline(tuple(passes), start=frozenset(Fact), verify_each=verify_each).run(module)
     verify_all(module)

@@ -26,8 +26,6 @@ from tesselle.reference import has_semantics
 INPUT_DIALECTS = ("stablehlo", "chlo")
 """Dialects of source programs: their operations are lowered to linalg."""
 
-ONE_DEVICE = "needs several devices"
-HOST = "talks to the host program that XLA runs in"
 BEFORE = "gone after the input phase"
 LATER = "no lowering yet: refused with its place"
 TERMINATOR = "ends a region: its parent reads it"
@@ -39,35 +37,28 @@ def _table(*rows: tuple[str, str]) -> dict[str, str]:
 
 WITHOUT_LOWERING: dict[str, str] = _table(
     (
-        "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.collective_broadcast"
-        " stablehlo.collective_permute stablehlo.reduce_scatter",
-        ONE_DEVICE,
-    ),
-    ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", HOST),
-    (
-        "stablehlo.after_all stablehlo.composite stablehlo.create_token"
-        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple",
+        "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.async_done stablehlo.async_start"
+        " stablehlo.collective_broadcast stablehlo.collective_permute stablehlo.cross-replica-sum stablehlo.infeed"
+        " stablehlo.outfeed stablehlo.recv stablehlo.reduce_scatter stablehlo.send",
         BEFORE,
     ),
     (
-        "stablehlo.cholesky stablehlo.fft stablehlo.rng stablehlo.rng_bit_generator stablehlo.triangular_solve"
-        " stablehlo.unary_einsum",
-        LATER,
+        "stablehlo.after_all stablehlo.composite stablehlo.create_token"
+        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple"
+        " stablehlo.uniform_dequantize stablehlo.uniform_quantize",
+        BEFORE,
     ),
+    ("stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum", BEFORE),
+    ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
     ("stablehlo.return", TERMINATOR),
-    (
-        "chlo._asin_acos_kernel chlo.bessel_i1e chlo.mulhi chlo.next_after chlo.polygamma chlo.ragged_dot chlo.scan"
-        " chlo.zeta",
-        LATER,
-    ),
     (
         "chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_compare chlo.broadcast_complex"
         " chlo.broadcast_divide chlo.broadcast_maximum chlo.broadcast_minimum chlo.broadcast_multiply"
         " chlo.broadcast_next_after chlo.broadcast_or chlo.broadcast_polygamma chlo.broadcast_power"
         " chlo.broadcast_remainder chlo.broadcast_select chlo.broadcast_shift_left"
         " chlo.broadcast_shift_right_arithmetic chlo.broadcast_shift_right_logical chlo.broadcast_subtract"
-        " chlo.broadcast_xor chlo.broadcast_zeta chlo.constant",
-        LATER,
+        " chlo.broadcast_xor chlo.broadcast_zeta chlo.constant chlo.ragged_dot chlo.scan",
+        BEFORE,
     ),
 )
 """Operations of source programs that have no lowering to linalg, with the reason."""
@@ -81,6 +72,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "arith": (GAP, GAP),
     "bufferization": ("tensors become memory between two passes", "gone when kernels are translated"),
     "builtin": (STRUCTURE, STRUCTURE),
+    "check": ("custom calls before they run", "host functions compare"),
     "complex": (GAP, GAP),
     "flow": ("dispatches, which `stream` schedules", "only in host programs"),
     "func": (STRUCTURE, "read with the function around it"),
@@ -146,8 +138,9 @@ def _rewrites() -> dict[type[Op], str]:
     found: dict[type[Op], set[str]] = defaultdict(set)
     for module in import_all(tesselle.passes):
         for value in vars(module).values():
-            if isinstance(value, Pattern):
-                found[value.root].add(module.__name__.rpartition(".")[2].replace("_", "-"))
+            for rule in value if isinstance(value, tuple) else (value,):
+                if isinstance(rule, Pattern):
+                    found[rule.root].add(module.__name__.rpartition(".")[2].replace("_", "-"))
     return {cls: ", ".join(sorted(names)) for cls, names in found.items()}
 
 

@@ -20,7 +20,7 @@ from tesselle.passes.dispatch_creation.resolve_dims import ResolveDims
 from tesselle.passes.global_optimization import GLOBAL_OPTIMIZATION_PASSES
 from tesselle.passes.global_optimization.pack_constants import PackConstants
 from tesselle.passes.hal.convert_to_hal import ConvertToHal
-from tesselle.passes.input import ExpandCustomCalls, InlineCalls, SimplifyStablehlo
+from tesselle.passes.input import input_passes
 from tesselle.passes.stream.assign_storage import AssignStorage
 from tesselle.passes.stream.convert_to_stream import ConvertToStream
 from tesselle.passes.stream.copy_on_write import CopyOnWrite
@@ -65,7 +65,7 @@ PHASES: tuple[Phase, ...] = (
     Phase(
         "input",
         "one function per entry point, in plain StableHLO",
-        lambda o: (InlineCalls(), ExpandCustomCalls(o.custom_calls), SimplifyStablehlo()),
+        lambda o: input_passes(o.custom_calls),
     ),
     Phase(
         "global-optimization",

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def import_program(source: object) -> ModuleOp:
     """The verified module of any program that Tesselle takes.
 
-    `source`: the path of a `.mlir` file, MLIR text or bytes, `jax.stages.Lowered`, `jax.export.Exported`, or a module
-    already. Errors: TypeError for anything else; those of the reader.
+    `source`: the path of a file of MLIR text or bytecode, text or bytes themselves, `jax.stages.Lowered`,
+    `jax.export.Exported`, or a module already. Errors: TypeError for anything else; those of the reader.
     """
     from tesselle.dialects.core.builtin import ModuleOp
     from tesselle.ir.verify import verify_all
@@ -30,6 +30,6 @@ def import_program(source: object) -> ModuleOp:
     if is_jax_program(source):
         return import_jax(source)
     raise TypeError(
-        f"{type(source).__name__} is no program: expected a path, MLIR text or bytes, jax.stages.Lowered"
+        f"{type(source).__name__} is no program: expected a path, MLIR text or bytecode, jax.stages.Lowered"
         " or jax.export.Exported"
     )

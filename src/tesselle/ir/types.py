@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from tesselle.support.dtypes import DType, Type
 
 __all__ = [
+    "NAMED_TYPES",
     "DType",
     "Dim",
     "FunctionType",
+    "FutureType",
     "MemRefType",
+    "NamedType",
     "ShapedType",
     "TensorType",
     "TokenType",
@@ -144,6 +147,29 @@ class TokenType(Type):
 
     def __str__(self) -> str:
         return "!stablehlo.token"
+
+
+@dataclass(frozen=True, slots=True)
+class FutureType(Type):
+    """`!stablehlo.future<T, …>`: the results of an asynchronous operation that was started."""
+
+    types: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"!stablehlo.future<{', '.join(map(str, self.types))}>"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedType(Type):
+    """A type that attributes name, but no value has here: `tf32`, `none`."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NAMED_TYPES: dict[str, NamedType] = {name: NamedType(name) for name in ("tf32", "f80", "f128", "none")}
 
 
 def dims_compatible(a: Dim, b: Dim) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.core import arith
 from tesselle.dialects.stablehlo import elementwise as s
+from tesselle.dialects.stablehlo.quantized_rules import quantized_element
 from tesselle.ir.core import Block, Op
 from tesselle.reference.numerics import is_narrow, narrow, ramp, widen
 from tesselle.reference.registry import Array, RegionRunner
@@ -45,6 +46,8 @@ def single_fold(block: Block) -> type[Op] | None:
         return None
     terminator = block.terminator
     if terminator.operands != (first.result,) or set(first.operands) != set(block.args):
+        return None
+    if quantized_element(block.args[0].type) is not None:
         return None
     return type(first)
 

@@ -1,4 +1,4 @@
-"""Operations of flow that tensors pass through before they are dispatches."""
+"""Operations of flow that stand in programs before there are dispatches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.reference.registry import Array, semantics
 from tesselle.support.custom_calls import ArraySpec, CustomCall, host_function, how_to_register, run_host_call
-from tesselle.support.diagnostics import Unsupported
+from tesselle.support.diagnostics import ExecutionError, Unsupported
 
 
 @semantics(flow.HostCallOp)
@@ -23,3 +23,10 @@ def host_call(op: flow.HostCallOp, *operands: Array) -> list[Array]:
         specs.append(ArraySpec(t.dtype, tuple(int(next(sizes)) if d is None else d for d in t.shape)))
     call = replace(CustomCall.from_json(op.target, op.config), results=tuple(specs))
     return run_host_call(call, function, operands[:count])
+
+
+@semantics(flow.AssertOp)
+def check_assertion(op: flow.AssertOp, condition: Array) -> list[Array]:
+    if not condition:
+        raise ExecutionError(op.message, op.location, op.name)
+    return []

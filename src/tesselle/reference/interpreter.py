@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from tesselle.dialects.core.func import CallOp, FuncOp
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
 from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type, shapes_compatible
+from tesselle.reference.quantization import is_quantized, run_quantized
 from tesselle.reference.registry import REGION_SEMANTICS, SEMANTICS, Array, element_dtype
+from tesselle.support.custom_calls import HostFunction
 from tesselle.support.diagnostics import InvocationError, Unsupported
 
 _IDENTITY_ON_SCALARS = (BroadcastInDimOp, ReshapeOp, TransposeOp)
@@ -23,10 +25,12 @@ class Interpreter:
     Values computed by enclosing regions stay visible to the regions inside, as in the IR.
     """
 
-    def __init__(self, module: ModuleOp) -> None:
+    def __init__(self, module: ModuleOp, host_functions: Mapping[str, HostFunction] | None = None) -> None:
+        self.host_functions: Mapping[str, HostFunction] = host_functions or {}
         self.functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
         self.environment: dict[Value, Array] = {}
         self.loop_indices: Sequence[Array] = ()
+        self.draws = 0
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
         """Run the function `name`; InvocationError when there is none or `args` do not fit."""
@@ -84,6 +88,12 @@ class Interpreter:
 
     def run_op(self, op: Op, operands: Sequence[Array]) -> list[Array]:
         """The results of one operation; Unsupported when it has no meaning here."""
+        if is_quantized(op):
+            return run_quantized(op, operands, self._run_plain)
+        return self._run_plain(op, operands)
+
+    def _run_plain(self, op: Op, operands: Sequence[Array]) -> list[Array]:
+        """As run_op, for an operation without quantized tensors, or one that moves what they store."""
         cls = type(op)
         pure = SEMANTICS.get(cls)
         if pure is not None:
@@ -104,10 +114,16 @@ def _check(type: Type, value: Array, what: str) -> None:
         raise InvocationError(f"{what} has type {type}, found an array {value.dtype}{list(value.shape)}")
 
 
-def interpret(module: ModuleOp, function_name: str, args: Sequence[Array]) -> list[Array]:
+def interpret(
+    module: ModuleOp,
+    function_name: str,
+    args: Sequence[Array],
+    host_functions: Mapping[str, HostFunction] | None = None,
+) -> list[Array]:
     """The results of a function of `module` on `args` (arrays of the argument types), computed with NumPy.
 
+    `host_functions` stand before the registered ones for custom calls, by target.
     Errors: InvocationError for wrong arguments, Unsupported for an operation without a meaning.
     """
     with np.errstate(all="ignore"):
-        return Interpreter(module).call(function_name, [np.asarray(a) for a in args])
+        return Interpreter(module, host_functions).call(function_name, [np.asarray(a) for a in args])

@@ -13,7 +13,7 @@ import numpy as np
 
 from tesselle.reference.registry import Array
 from tesselle.support.dtypes import DType, Kind, from_numpy
-from tesselle.support.float_formats import format_of
+from tesselle.support.float_formats import format_of, reduced_exponents
 
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
@@ -52,7 +52,7 @@ def narrow(x: Array, dtype: np.dtype[Any]) -> Array:
     d = from_numpy(dtype)
     if d.is_integer and d.bits < 8:
         return wrap_bits(x, d)
-    return x.astype(dtype)
+    return _nan_by_format(x, x.astype(dtype), d) if d.is_float else x.astype(dtype)
 
 
 def wrap_bits(x: Array, to: DType) -> Array:
@@ -194,12 +194,8 @@ def round_half_away(x: Array) -> Array:
 
 
 def sign(x: Array) -> Array:
-    """-1, 0 or 1; floats: -0 and nan stay; complex: x / |x|."""
-    d = dtype_of(x)
-    if d.is_complex:
-        size = np.abs(x)
-        return np.where(x == 0, 0, x / np.where(size == 0, 1, size)).astype(x.dtype)
-    if d.is_float:
+    """-1, 0 or 1; floats: -0 and nan stay."""
+    if dtype_of(x).is_float:
         return np.where((x == 0) | np.isnan(x), x, np.copysign(np.ones((), x.dtype), x)).astype(x.dtype)
     return np.sign(x).astype(x.dtype)
 
@@ -222,9 +218,7 @@ def erfc(x: Array) -> Array:
 
 
 def logistic(x: Array) -> Array:
-    """1 / (1 + e**-x), computed in f64 where x is real."""
-    if dtype_of(x).is_complex:
-        return (1 / (1 + np.exp(-x))).astype(x.dtype)
+    """1 / (1 + e**-x), computed in f64."""
     return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(x.dtype)
 
 
@@ -247,14 +241,14 @@ def total_order(x: Array) -> Array:
 
 
 def convert(x: Array, to: DType) -> Array:
-    """x as `to`: floats to integers truncate and saturate, nan gives 0; to i1: x != 0; complex to real: real part."""
+    """x as `to`: floats to integers truncate and saturate, nan gives 0; complex to real: its part; to i1: x != 0."""
     source = dtype_of(x)
     if x.dtype == to.numpy:
         return x
+    if source.is_complex and not to.is_complex:
+        return convert(np.ascontiguousarray(x.real).reshape(x.shape), to)
     if to.is_bool:
         return widen(x) != 0
-    if source.is_complex and not to.is_complex:
-        return convert(np.ascontiguousarray(x.real), to)
     if to.is_complex:
         return (widen(x) if not source.is_complex else x).astype(to.numpy)
     if source.is_float and to.kind in (Kind.SIGNED, Kind.UNSIGNED, Kind.INDEX):
@@ -264,9 +258,18 @@ def convert(x: Array, to: DType) -> Array:
         if to.bits >= 32:
             return wide.astype(to.numpy)
         if wide.dtype == np.float32:
-            return wide.astype(to.numpy)
-        return _round_once(wide if source.is_float else _round_to_odd(wide), to)
+            return _nan_by_format(wide, wide.astype(to.numpy), to)
+        exact = wide if source.is_float else _round_to_odd(wide)
+        return _nan_by_format(exact, _round_once(exact, to), to)
     return wrap_bits(widen(x), to)
+
+
+def _nan_by_format(x: Array, rounded: Array, to: DType) -> Array:
+    """`rounded` with nan of x as the code that the format has for it (ml_dtypes keeps a sign where there is no nan)."""
+    f = format_of(to)
+    if f.specials != "finite":
+        return rounded
+    return np.where(np.isnan(x), view_as(np.full(x.shape, f.nan, np.uint8), to.numpy), rounded)
 
 
 def _round_to_odd(x: Array) -> Array:
@@ -306,28 +309,29 @@ def float_to_int(x: Array, to: DType) -> Array:
 
 
 def reduce_precision(x: Array, exponent_bits: int, mantissa_bits: int) -> Array:
-    """x rounded to a float with these many bits, to nearest even; overflow to infinity, subnormals flush to zero."""
-    d = dtype_of(x)
-    mantissa = {"f16": 10, "bf16": 7, "f32": 23, "f64": 52}[d.name]
-    exponent = d.bits - 1 - mantissa
-    bits = as_unsigned(x)
-    kind = bits.dtype.type
-    sign_mask = kind(1 << (d.bits - 1))
-    result = bits
-    if mantissa_bits < mantissa:
-        drop = mantissa - mantissa_bits
-        last = (bits >> kind(drop)) & kind(1)
-        bias = last + kind((1 << (drop - 1)) - 1)
-        result = (bits + bias) & kind(((1 << d.bits) - 1) & ~((1 << drop) - 1))
-    if exponent_bits < exponent:
-        exponent_mask = ((1 << exponent) - 1) << mantissa
-        bias = (1 << (exponent - 1)) - 1
-        reduced_bias = (1 << (exponent_bits - 1)) - 1
-        largest = kind((bias + reduced_bias) << mantissa)
-        smallest = kind((bias - reduced_bias) << mantissa)
-        field = result & kind(exponent_mask)
-        result_sign = result & sign_mask
-        result = np.where(field > largest, result_sign | kind(exponent_mask), result)
-        result = np.where(field <= smallest, result_sign, result).astype(bits.dtype)
-    value = view_as(np.asarray(result, bits.dtype), x.dtype)
-    return np.where(np.isnan(x), x, value).astype(x.dtype)
+    """x rounded to a float with these many bits, to nearest even; overflow to infinity, subnormals flush to zero.
+
+    A format without infinities overflows to what it has in their place.
+    """
+    f = format_of(dtype_of(x))
+    code = as_unsigned(x)
+    everything = (1 << f.storage_bits) - 1
+
+    def number(value: int) -> Array:
+        return np.array(value, code.dtype)
+
+    bits = code & number(f.magnitude_mask)
+    if mantissa_bits < f.mantissa_bits:
+        drop = f.mantissa_bits - mantissa_bits
+        last = (bits >> number(drop)) & number(1)
+        bits = (bits + (last + number((1 << (drop - 1)) - 1))) & number(everything & ~((1 << drop) - 1))
+    if exponent_bits < f.exponent_bits:
+        field = bits & number(everything & ~((1 << f.mantissa_bits) - 1))
+        largest, smallest = reduced_exponents(f, exponent_bits)
+        bits = np.where(field > number(largest), number(f.infinity), bits)
+        bits = np.where(field <= number(smallest), number(f.zero), bits)
+    bits = np.where(bits >= number(f.infinity), number(f.overflow), bits)
+    signed = bits | (code & number(f.sign_bit))
+    if f.specials == "fnuz":
+        signed = np.where(bits == 0, number(0), signed)
+    return np.where(np.isnan(widen(x)), x, view_as(np.asarray(signed, code.dtype), x.dtype))

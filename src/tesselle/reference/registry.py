@@ -7,13 +7,14 @@ Operations with regions get a `RegionRunner` after the operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type
+from tesselle.support.custom_calls import HostFunction
 from tesselle.support.dtypes import DType
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -24,11 +25,15 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Results])
 class RegionRunner(Protocol):
     """What the meaning of an operation with regions may ask of the interpreter.
 
-    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays.
+    `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays;
+    `host_functions` those that custom calls go to before the registered ones, by target; `draws` how often
+    stablehlo.rng has run.
     """
 
     environment: dict[Value, Array]
     loop_indices: Sequence[Array]
+    host_functions: Mapping[str, HostFunction]
+    draws: int
 
     def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
         """Run the only block of `region` on `args`; the operands of its terminator."""

@@ -140,8 +140,8 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _host_functions: dict[str, HostFunction] = {}
 _expansions: dict[str, Expansion] = {}
 
-_LIBRARY = "tesselle.support.lapack"
-"""Module whose `host_function(name)` knows the names of LAPACK; imported when it is first asked."""
+_LIBRARIES = ("tesselle.support.expectations", "tesselle.support.lapack", "tesselle.support.transfers")
+"""Modules whose `host_function(name)` knows names of its own; imported when they are first asked."""
 
 
 def custom_call(target: str) -> Callable[[FunctionT], FunctionT]:
@@ -198,7 +198,8 @@ def host_function(target: str) -> HostFunction | None:
     found = _host_functions.get(target)
     if found is not None:
         return found
-    return importlib.import_module(_LIBRARY).host_function(target)
+    known = (importlib.import_module(name).host_function(target) for name in _LIBRARIES)
+    return next((f for f in known if f is not None), None)
 
 
 def how_to_register(target: str) -> str:

@@ -62,6 +62,11 @@ class FloatFormat:
                 return self.sign_bit
 
     @property
+    def zero(self) -> int:
+        """The code that zero is converted to: nan where there is none."""
+        return self.nan if self.specials == "scale" else 0
+
+    @property
     def overflow(self) -> int:
         """What a positive number too large for the format becomes: infinity, else nan, else the largest number."""
         match self.specials:
@@ -96,3 +101,9 @@ FORMATS: dict[str, FloatFormat] = {
 def format_of(dtype: DType) -> FloatFormat:
     """The layout of a float type; KeyError for other types."""
     return FORMATS[dtype.name]
+
+
+def reduced_exponents(f: FloatFormat, exponent_bits: int) -> tuple[int, int]:
+    """For `f` with fewer exponent bits: (the exponent field of its largest numbers, the field up to which all is 0)."""
+    reduced = (1 << (exponent_bits - 1)) - 1
+    return (f.bias + reduced) << f.mantissa_bits, max(0, f.bias - reduced) << f.mantissa_bits

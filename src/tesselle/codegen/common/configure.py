@@ -122,7 +122,8 @@ def _dynamic(classes: LoopClasses, least: Mapping[int, int], total: float) -> di
         wish = max(least[c], min(MAX_DYNAMIC_TILE, int(WORKGROUP_NS / one)))
         tile = -(-wish // least[c]) * least[c]
         workgroup[c] = tile if known is None or tile < known else max(1, known)
-        one *= min(workgroup[c], _size(classes, c))
+        # A class may be empty, and then there is nothing to do whatever the tiles are.
+        one *= max(1, min(workgroup[c], _size(classes, c)))
     return {c: workgroup[c] for c in tiled}
 
 

@@ -169,11 +169,27 @@ def tiled_clone(tiles: Tiles, b: Builder, op: GenericOp) -> GenericOp:
     return new
 
 
+_OperandWindow = tuple[ix.Size, ix.Size, int, AffineExpr]
+"""Of an operand dimension: offset, size, step, index expression within the window."""
+
+
+def _forwards(b: Builder, window: _OperandWindow, index: AffineExpr, whole: ix.Size) -> _OperandWindow:
+    """A window that runs backwards as one that runs forwards and is read backwards: slices of tensors have no sign."""
+    offset, size, step, inner = window
+    if step >= 0:
+        return window
+    count = ix.known(size)
+    if count is None:
+        assert ix.known(offset) is not None, "a tile of unknown size is read backwards"
+        return (0, whole, 1, index)
+    reach = (count - 1) * -step
+    return (ix.sub(b, offset, reach), reach + 1, 1, inner * step + reach)
+
+
 def _operand_windows(
     tiles: Tiles, b: Builder, op: GenericOp, m: AffineMap, full: Sequence[ix.Size]
-) -> list[tuple[ix.Size, ix.Size, int, AffineExpr]]:
-    """For each operand dimension (offset, size, step, index expression within the window)."""
-    windows: list[tuple[ix.Size, ix.Size, int, AffineExpr]] = []
+) -> list[_OperandWindow]:
+    windows: list[_OperandWindow] = []
     for e, whole in zip(m.results, full, strict=True):
         dims = sorted(e.used_dims())
         if not any(tiles.classes.of[op, d] in tiles.windows for d in dims):
@@ -219,6 +235,8 @@ def _slice(tiles: Tiles, b: Builder, op: GenericOp, v: Value, m: AffineMap) -> t
     else:
         full = _tensor_sizes(tiles, v)
     windows = _operand_windows(tiles, b, op, m, full)
+    if isinstance(source, GenericOp):
+        windows = [_forwards(b, w, e, whole) for w, e, whole in zip(windows, m.results, full, strict=True)]
     offsets, sizes = [w[0] for w in windows], [w[1] for w in windows]
     steps = [w[2] for w in windows]
     inner = AffineMap(m.dim_count, 0, tuple(w[3] for w in windows))

@@ -50,6 +50,17 @@ class RaggedDotDimensionNumbers(DialectAttr):
     lhs_ragged_dimensions: tuple[int, ...] = ()
     rhs_group_dimensions: tuple[int, ...] = ()
 
+    def prefix(self) -> tuple[int, ...]:
+        """The dimensions of lhs that group_sizes has in front of the groups: the batching ones and those of the ragged
+        one's kind that stand before it."""
+        (ragged,) = self.lhs_ragged_dimensions
+        batch, contracting = self.lhs_batching_dimensions, self.lhs_contracting_dimensions
+        if ragged in batch:
+            return batch[: batch.index(ragged)]
+        if ragged in contracting:
+            return (*batch, *contracting[: contracting.index(ragged)])
+        return (*batch, *(d for d in range(ragged) if d not in batch and d not in contracting))
+
     def __str__(self) -> str:
         parts = (
             ("lhs_batching_dimensions", self.lhs_batching_dimensions),

@@ -28,8 +28,8 @@ class DotGeneralOp(Op):
 
     Shapes: batching dimensions, then the rest of lhs, then the rest of rhs. The result's element type may be wider.
     A quantized rhs goes with a quantized lhs and result, or with floats (hybrid).
-    Errors: C1-C10 (dimension numbers and sizes), C11 (precision_config), C12 (shape), C13 (element types); quantized: C14
-    (which are), C15 (zero points of rhs), C16 (its axis), C17, C18, C20 (storage and expressed types), C19 (result).
+    Errors: C1-C10 (dimension numbers and sizes), C11 (precision_config), C12 (shape), C13 (element types); quantized:
+    C14 (which are), C15 (zero points of rhs), C16 (its axis), C17, C18, C20 (storage, expressed types), C19 (result).
     Source: spec, dot_general.
     """
 

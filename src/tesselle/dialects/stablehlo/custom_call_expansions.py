@@ -130,7 +130,7 @@ def called_computation(op: CustomCallOp) -> Region:
     b = Builder.at_end(block, op.location)
     values: dict[Value, Value] = dict(zip(body.args, block.args, strict=True))
     for inner in body:
-        if isinstance(inner, ReturnOp):
+        if isinstance(inner, ReturnOp | RegionReturnOp):  # JAX ends its comparators with the latter
             b.insert(RegionReturnOp([values.get(v, v) for v in inner.values]))
         else:
             b.insert(inner.clone(values))

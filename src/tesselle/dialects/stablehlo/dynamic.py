@@ -34,8 +34,8 @@ def index_vector(op_: Op, value: Value, label: str, size: Dim, what: str) -> Ten
 class DynamicBroadcastInDimOp(Op):
     """broadcast_in_dim to the shape `output_dimensions`.
 
-    Errors: C1 (element type), C2-C4 (dimensions), C5 (sizes), C6 (quantized axis), C7 (output_dimensions), C8-C10 (known
-    dimensions).
+    Errors: C1 (element type), C2-C4 (dimensions), C5 (sizes), C6 (quantized axis), C7 (output_dimensions),
+    C8-C10 (known dimensions).
     Source: spec, dynamic_broadcast_in_dim.
     """
 

@@ -8,13 +8,26 @@ Source: StableHLO spec, "Quantization computations".
 
 from __future__ import annotations
 
-from tesselle.dialects.stablehlo import contraction, convolution, dynamic, elementwise, linear_algebra, normalization
+from tesselle.dialects.stablehlo import (
+    collective,
+    contraction,
+    convolution,
+    dynamic,
+    elementwise,
+    indexing,
+    linear_algebra,
+    normalization,
+    reduction,
+    window,
+)
 from tesselle.dialects.stablehlo.base import FLOAT, QUANTIZED, merge_shapes, tensor_type
 from tesselle.dialects.stablehlo.quantized_rules import quantized_element
 from tesselle.dialects.stablehlo.shape import IotaOp
 from tesselle.ir.core import ELEMENTWISE, PURE, Op, Value
 from tesselle.ir.declare import op, operand_def, result_type_def
+from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import TensorType
+from tesselle.support.diagnostics import Unsupported
 
 
 @op("stablehlo.uniform_quantize", PURE, ELEMENTWISE)
@@ -84,3 +97,28 @@ def computes_in_floats(op_: Op) -> bool:
     All others move what is stored, or leave it to their regions. Source: spec, dequantize_op_quantize.
     """
     return isinstance(op_, _IN_FLOATS)
+
+
+def computed_types(op_: Op) -> dict[int, QuantizedType]:
+    """Number of an operand -> the quantized type in which the region of a reduction or scatter takes it.
+
+    Source: spec, to_destination_type and is_promotable. Errors: Unsupported for a select_and_scatter that widens.
+    """
+    if isinstance(op_, reduction.ReduceOp | window.ReduceWindowOp):
+        taken = {i: i for i in range(len(op_.operands))}
+        body = op_.body
+    elif isinstance(op_, indexing.ScatterOp):
+        count = len(op_.operands) // 2
+        taken = {i + (i >= count): i for i in range(2 * count)}
+        body = op_.update_computation
+    elif isinstance(op_, collective.AllReduceOp | collective.ReduceScatterOp):
+        taken = dict.fromkeys(range(len(op_.operands)), 0)
+        body = op_.computation
+    elif isinstance(op_, window.SelectAndScatterOp):
+        if op_.scatter.block.args[0].type != op_.select.block.args[0].type:
+            raise Unsupported("scattering into a wider quantized type is not supported", op_.location, op_.name)
+        return {}
+    else:
+        return {}
+    found = {i: quantized_element(body.block.args[k].type) for i, k in taken.items()}
+    return {i: t for i, t in found.items() if t is not None}

@@ -1,5 +1,5 @@
 """StableHLO programs from files, texts and bytes."""
 
-from tesselle.frontends.stablehlo.importer import BYTECODE_MAGIC, import_source
+from tesselle.frontends.stablehlo.importer import import_source, map_file, read_module
 
-__all__ = ["BYTECODE_MAGIC", "import_source"]
+__all__ = ["import_source", "map_file", "read_module"]

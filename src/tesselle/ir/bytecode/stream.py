@@ -1,6 +1,6 @@
 """Primitives of MLIR bytecode: bytes, variable-width integers, places.
 
-A varint's first byte tells its size by the number of its low zero bits: `xxxxxxx1` holds 7 bits and is alone, `xxxxxx10`
+A varint's first byte tells its size by the number of its low zero bits: `xxxxxxx1` holds 7 bits alone, `xxxxxx10`
 has one byte behind it, `00000000` eight. Signed ones are zigzag-encoded. Source: MLIR, BytecodeFormat.md.
 """
 

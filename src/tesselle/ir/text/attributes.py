@@ -25,7 +25,15 @@ from tesselle.ir.attributes import (
     OpaqueAttr,
     SymbolRef,
 )
-from tesselle.ir.text.elements import ElementsError, array_from_tokens, decode_raw, from_bytes, scalar_from_token, splat
+from tesselle.ir.text.elements import (
+    ElementsError,
+    array_from_tokens,
+    decode_raw,
+    from_resource,
+    from_sparse,
+    scalar_from_token,
+    splat,
+)
 from tesselle.ir.text.lexer import describe
 from tesselle.ir.text.registry import ATTRIBUTE_PARSERS, ENUMS, load_dialect
 from tesselle.ir.text.types import SHAPED, TypeParser
@@ -242,6 +250,8 @@ class AttributeParser(TypeParser):
             return self._dense()
         if token == "dense_resource":
             return self._dense_resource()
+        if token == "sparse":
+            return self._sparse()
         if token == "array":
             return self._dense_array()
         if token in ("affine_map", "map"):
@@ -250,7 +260,7 @@ class AttributeParser(TypeParser):
             found = self.affine_map()
             self.expect(">")
             return found
-        if token in ("sparse", "strided", "affine_set", "opaque", "distinct"):
+        if token in ("strided", "affine_set", "opaque", "distinct"):
             raise Unsupported(f"attributes written {token}<…> are not supported", self.place(self.pos), "attribute")
         if token == "loc":
             start = self.pos
@@ -335,6 +345,34 @@ class AttributeParser(TypeParser):
                     self.fail(f"{describe(token)} is no element of {t}", start)
                 known = self._splats[key] = splat(array_from_tokens(parts, t.dtype)[0], t)
             return known
+        except ElementsError as error:
+            self.fail(str(error), start)
+
+    def _sparse(self) -> DenseElements:
+        """`sparse<[[0, 1], …], [1.5, …]> : type`; a single number stands for all coordinates, or for all values."""
+        self.pos += 1
+        self.expect("<")
+        start = self.pos
+        lists: list[tuple[tuple[int, ...], list[str]]] = []
+        while not self.accept(">"):
+            if lists:
+                self.expect(",")
+            if self.token == "[":
+                lists.append(self._nested_list())
+            else:
+                lists.append(((1,), [self.token]))
+                self.pos += 1
+            if len(lists) > 2:
+                self.fail("sparse elements have indices and values", start)
+        t = self._elements_type()
+        try:
+            if not lists:
+                return from_sparse(np.empty((0, t.rank), np.int64), np.empty(0, t.dtype.numpy), t)
+            if len(lists) != 2:
+                self.fail("sparse elements have indices and values", start)
+            (index_shape, indices), (_, values) = lists
+            at = array_from_tokens(indices, I64).reshape(index_shape)
+            return from_sparse(at, array_from_tokens(values, t.dtype), t)
         except ElementsError as error:
             self.fail(str(error), start)
 
@@ -433,7 +471,7 @@ class AttributeParser(TypeParser):
         if data is None:
             self.fail(f"resource {name} is not in this text", at)
         try:
-            return from_bytes(data, t)
+            return from_resource(data, t)
         except ElementsError as error:
             self.fail(str(error), at)
 

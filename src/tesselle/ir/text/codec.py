@@ -11,7 +11,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -27,6 +27,7 @@ from tesselle.ir.attributes import (
 )
 from tesselle.ir.core import Op
 from tesselle.ir.declare import spec_of
+from tesselle.ir.text.lexer import describe
 from tesselle.ir.text.registry import ENUM_TEXTS
 from tesselle.support.dtypes import I32, I64, DType
 
@@ -58,6 +59,49 @@ def codecs_of(cls: type[Op]) -> dict[str, Codec]:
 
 
 _codecs: dict[type[Op], dict[str, Codec]] = {}
+
+
+def decode_attributes(
+    cls: type[Op], attributes: Mapping[str, Attribute]
+) -> tuple[dict[str, Attribute], tuple[int, ...] | None]:
+    """The declared values of an operation's attributes, without those that have their default; and segment sizes.
+
+    Errors: DecodeError with a whole sentence.
+    """
+    codecs = codecs_of(cls)
+    defaults = {f.attr_name: f.default for f in spec_of(cls).attributes if f.has_default}
+    segments: tuple[int, ...] | None = None
+    decoded: dict[str, Attribute] = {}
+    for name, value in attributes.items():
+        codec = codecs.get(name)
+        if codec is not None:
+            try:
+                new = codec.decode(value)
+            except DecodeError as error:
+                found = describe(str(value))
+                raise DecodeError(f"attribute '{name}' of {cls.NAME} must be {error}, found {found}") from error
+            default = defaults.get(name, _NOTHING)
+            if type(default) is not type(new) or default != new:
+                decoded[name] = new
+        elif name in ("operandSegmentSizes", "operand_segment_sizes"):
+            segments = _decode_segments(value)
+        elif name != "resultSegmentSizes":
+            decoded[name] = value
+    return decoded, segments
+
+
+_NOTHING: Any = object()
+
+
+def _decode_segments(value: Attribute) -> tuple[int, ...]:
+    numbers: Sequence[Any] = ()
+    if isinstance(value, DenseArray):
+        numbers = value.values
+    elif isinstance(value, DenseElements) and value.array.ndim == 1 and value.array.size < 1 << 16:
+        numbers = value.array.tolist()
+    if not numbers or any(not isinstance(n, int) or n < 0 for n in numbers):
+        raise DecodeError("operandSegmentSizes must be a list of sizes")
+    return tuple(numbers)
 
 
 def _make_codecs(cls: type[Op]) -> dict[str, Codec]:

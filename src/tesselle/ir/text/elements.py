@@ -34,17 +34,51 @@ class ElementsError(ValueError):
 def decode_raw(digits: str, type: TensorType | VectorType) -> DenseElements:
     """The elements whose bytes `digits` (hexadecimal, without 0x) spells: all of them, or one for all.
 
-    Booleans are packed, the first in the lowest bit; a splat boolean is one byte, 00 or FF.
+    A splat boolean is one byte, 00, 01 or FF.
     """
     try:
         data = binascii.unhexlify(digits)
     except (binascii.Error, ValueError) as error:
         raise ElementsError("malformed hexadecimal data") from error
+    return _booleans_from_text(data, type) if type.dtype.is_bool else from_bytes(data, type)
+
+
+def _booleans_from_text(data: bytes, type: TensorType | VectorType) -> DenseElements:
+    """Text holds booleans as one byte each, as MLIR has written them since 2026, or eight to a byte, as before."""
+    shape = static_shape(type)
+    given = np.frombuffer(data, np.uint8)
+    if len(data) == 1 and data[0] <= 1:
+        return splat(np.bool_(data[0]), type)
+    if len(data) == math.prod(shape) and int(given.max(initial=0)) <= 1:
+        return DenseElements(given.view(np.bool_).reshape(shape), type)
     return from_bytes(data, type)
 
 
-def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
-    """The elements that `data` holds in MLIR's raw form; the array is a view of `data` but for booleans."""
+def from_resource(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
+    """The elements that a resource holds: all of them, booleans as one byte each; the array is a view of `data`."""
+    shape = static_shape(type)
+    count = math.prod(shape)
+    size = type.dtype.size_bytes
+    if len(data) != count * size:
+        raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
+    if type.dtype.is_bool:
+        return DenseElements(np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape), type)
+    return DenseElements(_view(data, type.dtype).reshape(shape), type)
+
+
+def _view(data: bytes | memoryview, dtype: DType) -> Array:
+    """The elements in `data`, looked at in place where they are aligned as NumPy and kernels want them."""
+    array = np.frombuffer(data, dtype.numpy)
+    if not array.flags.aligned:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
+    """The elements that `data` holds in the raw form of MLIR's bytecode, booleans eight to a byte; the array is a view
+    of `data` where that is aligned.
+    """
     shape = static_shape(type)
     count = math.prod(shape)
     dtype = type.dtype
@@ -60,7 +94,29 @@ def from_bytes(data: bytes, type: TensorType | VectorType) -> DenseElements:
         return splat(np.frombuffer(data, dtype.numpy)[0], type)
     if len(data) != count * size:
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
-    return DenseElements(np.frombuffer(data, dtype.numpy).reshape(shape), type)
+    return DenseElements(_view(data, dtype).reshape(shape), type)
+
+
+MAX_SPARSE = 1 << 24
+"""Elements that sparse elements may stand for: they are made dense."""
+
+
+def from_sparse(indices: Array, values: Array, type: TensorType | VectorType) -> DenseElements:
+    """The elements `values` at `indices` (one row of coordinates each, or one for all), and zero elsewhere."""
+    shape = static_shape(type)
+    if math.prod(shape) > MAX_SPARSE:
+        raise ElementsError(f"sparse elements of {type} are too many to be made dense")
+    if values.size == 0:
+        return splat(np.zeros((), type.dtype.numpy)[()], type)
+    if indices.ndim != 2:
+        indices = np.broadcast_to(indices.reshape(-1), (max(values.size, 1), len(shape)))
+    if indices.shape[1] != len(shape) or (indices.shape[0] != values.size and values.size != 1):
+        raise ElementsError(f"indices of shape {list(indices.shape)} do not fit {values.size} values of {type}")
+    if not bool(((indices >= 0) & (indices < np.array(shape, np.int64))).all()):
+        raise ElementsError(f"an index of sparse elements lies outside of {type}")
+    found = np.zeros(shape, type.dtype.numpy)
+    found[tuple(indices.T)] = values.reshape(-1)
+    return DenseElements(found, type)
 
 
 def splat(value: Any, type: TensorType | VectorType) -> DenseElements:
@@ -187,8 +243,6 @@ def elements_text(elements: DenseElements, *, elide_above: int | None = None) ->
 
 def raw_bytes(array: Array, dtype: DType) -> bytes:
     """The elements in MLIR's raw form."""
-    if dtype.is_bool:
-        return np.packbits(array.reshape(-1).view(np.uint8), bitorder="little").tobytes()
     return np.ascontiguousarray(array).tobytes()
 
 

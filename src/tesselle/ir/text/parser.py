@@ -18,14 +18,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tesselle.ir.attributes import Attribute, DenseArray, DenseElements
+from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import ISOLATED, Block, Op, Region, UnregisteredOp, Value
 from tesselle.ir.declare import OPS, spec_of
-from tesselle.ir.text.codec import DecodeError, codecs_of
+from tesselle.ir.text.codec import DecodeError, decode_attributes
 from tesselle.ir.text.definitions import DefinitionParser
-from tesselle.ir.text.lexer import describe, unescape
+from tesselle.ir.text.lexer import unescape
 from tesselle.ir.text.registry import ASSEMBLIES, ParseOp, load_dialect
 from tesselle.ir.types import Type
+from tesselle.ir.upgrade import Upgrade, find_upgrade
 from tesselle.support.diagnostics import Diagnostic, Note, Unsupported
 from tesselle.support.locations import UNKNOWN, FileLocation, Location, UnknownLocation
 
@@ -33,6 +34,9 @@ OpT = TypeVar("OpT", bound=Op)
 
 BlockArg = tuple[int, Type, Location]
 """An argument of an entry block: the place of its name, its type, its location."""
+
+MAX_NESTING = 100
+"""Regions that may stand inside one another; readers, the verifier and the printer follow them by recursion."""
 
 _IMPLICIT_DIALECTS = ("func", "builtin")
 """Where operations without a dialect are looked up: `return`, `call`, `module`."""
@@ -54,6 +58,7 @@ class Parser(DefinitionParser):
         self._values: dict[str, Value] = {}
         self._scope: list[str] = []
         self._forward: dict[str, tuple[Value, int]] = {}
+        self._depth = 0
         self._labels: dict[str, Block] = {}
         self._undefined_labels: dict[str, int] = {}
         self._parsers: dict[str, ParseOp] = {}
@@ -300,8 +305,12 @@ class Parser(DefinitionParser):
         at = self.pos
         name = self.string()
         cls = OPS.get(name)
+        upgrade: Upgrade | None = None
         if cls is None and load_dialect(name.split(".", 1)[0]):
             cls = OPS.get(name)
+            if cls is None:
+                upgrade = find_upgrade(name)
+                cls = upgrade.cls if upgrade is not None else None
         if cls is None:
             if "." not in name:
                 self.fail(f'expected the name of an operation, found "{name}"', at)
@@ -335,7 +344,16 @@ class Parser(DefinitionParser):
         self.expect(":")
         inputs, results = self.function_types()
         operands = self.resolve_all(places, inputs)
-        return self.make(cls, operands, results, attributes, regions, successors, at=at)
+        if upgrade is None:
+            return self.make(cls, operands, results, attributes, regions, successors, at=at)
+        try:
+            attributes = upgrade.attributes(attributes)
+        except DecodeError as error:
+            self.fail(str(error), at)
+        op = self.make(cls, operands, results, attributes, regions, successors, at=at)
+        if upgrade.finish is not None:
+            upgrade.finish(op)
+        return op
 
     def successor(self) -> Block:
         """`^name`, a block of the region that is being read."""
@@ -368,7 +386,7 @@ class Parser(DefinitionParser):
         else:
             decoded = dict(attributes)
         if segments is None and spec_has_segments(cls):
-            segments = _default_segments(cls, len(operands))
+            segments = default_segments(cls, len(operands))
         op = cls.build(operands, results, decoded, regions, successors, segments)
         op.complete()
         return op
@@ -385,36 +403,10 @@ class Parser(DefinitionParser):
     def _decode(
         self, cls: type[Op], attributes: Mapping[str, Attribute], at: int | None
     ) -> tuple[dict[str, Attribute], tuple[int, ...] | None]:
-        codecs = codecs_of(cls)
-        defaults = {f.attr_name: f.default for f in spec_of(cls).attributes if f.has_default}
-        segments: tuple[int, ...] | None = None
-        decoded: dict[str, Attribute] = {}
-        for name, value in attributes.items():
-            codec = codecs.get(name)
-            if codec is not None:
-                try:
-                    new = codec.decode(value)
-                except DecodeError as error:
-                    where = self.pos - 1 if at is None else at
-                    self.fail(f"attribute '{name}' of {cls.NAME} must be {error}, found {_kind(value)}", where)
-                default = defaults.get(name, _NOTHING)
-                if type(default) is not type(new) or default != new:
-                    decoded[name] = new
-            elif name in ("operandSegmentSizes", "operand_segment_sizes"):
-                segments = self._segments(value, at)
-            elif name != "resultSegmentSizes":
-                decoded[name] = value
-        return decoded, segments
-
-    def _segments(self, value: Attribute, at: int | None) -> tuple[int, ...]:
-        numbers: Sequence[Any] = ()
-        if isinstance(value, DenseArray):
-            numbers = value.values
-        elif isinstance(value, DenseElements) and value.array.ndim == 1 and value.array.size < 1 << 16:
-            numbers = value.array.tolist()
-        if not numbers or any(not isinstance(n, int) or n < 0 for n in numbers):
-            self.fail("operandSegmentSizes must be a list of sizes", at)
-        return tuple(numbers)
+        try:
+            return decode_attributes(cls, attributes)
+        except DecodeError as error:
+            self.fail(str(error), self.pos - 1 if at is None else at)
 
     # ------------------------------------------------------------------------------------------ regions
 
@@ -424,6 +416,9 @@ class Parser(DefinitionParser):
         A region without arguments and text has no block.
         """
         self.expect("{")
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self.fail(f"regions are nested more than {MAX_NESTING} deep", self.pos - 1)
         outer = (self._values, self._scope, self._forward) if isolated else None
         if isolated:
             self._values, self._scope, self._forward = {}, [], {}
@@ -445,6 +440,7 @@ class Parser(DefinitionParser):
             name, place = next(iter(self._undefined_labels.items()))
             self.fail(f"block {name} is not defined", place)
         self._labels, self._undefined_labels = labels, undefined
+        self._depth -= 1
         if outer is not None:
             self._require_no_forward_references()
             self._values, self._scope, self._forward = outer
@@ -507,14 +503,11 @@ class Parser(DefinitionParser):
         return UNKNOWN
 
 
-_NOTHING: Any = object()
-
-
 def spec_has_segments(cls: type[Op]) -> bool:
     return not issubclass(cls, UnregisteredOp) and spec_of(cls).has_segments
 
 
-def _default_segments(cls: type[Op], count: int) -> tuple[int, ...] | None:
+def default_segments(cls: type[Op], count: int) -> tuple[int, ...] | None:
     """Segments of an operation whose operands leave no choice, else None (the verifier tells)."""
     spec = spec_of(cls)
     return (1,) * count if count == len(spec.operands) else (0,) * len(spec.operands) if count == 0 else None
@@ -522,10 +515,6 @@ def _default_segments(cls: type[Op], count: int) -> tuple[int, ...] | None:
 
 def _unknown_op(name: str, place: FileLocation) -> Diagnostic:
     return Diagnostic(f"there is no operation {name}", place, "operation")
-
-
-def _kind(value: Attribute) -> str:
-    return describe(str(value))
 
 
 def read_name(token: str) -> str:

@@ -11,7 +11,18 @@ from tesselle.ir.attributes import DialectAttr, OpaqueAttr
 from tesselle.ir.text.lexer import Lexer, describe
 from tesselle.ir.text.quantized import read_uniform
 from tesselle.ir.text.registry import TYPE_PARSERS, load_dialect
-from tesselle.ir.types import Dim, FunctionType, MemRefType, TensorType, TokenType, TupleType, Type, VectorType
+from tesselle.ir.types import (
+    NAMED_TYPES,
+    Dim,
+    FunctionType,
+    FutureType,
+    MemRefType,
+    TensorType,
+    TokenType,
+    TupleType,
+    Type,
+    VectorType,
+)
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DTYPES, DType
 
@@ -72,6 +83,9 @@ class TypeParser(Lexer, ABC):
             return TupleType(tuple(types))
         if token in ("tensor", "vector", "memref") and self.tokens[at + 1] == "<":
             return self._deep_shaped(token)
+        if token in NAMED_TYPES:
+            self.pos += 1
+            return NAMED_TYPES[token]
         if _MISSING_TYPES.fullmatch(token):
             self.unsupported_type(f"there is no type {token}", at)
         self.unexpected("a type")
@@ -182,6 +196,12 @@ class TypeParser(Lexer, ABC):
         if name == "stablehlo.token":
             self.pos += 1
             return TokenType()
+        if name == "stablehlo.future":
+            self.pos += 1
+            self.expect("<")
+            types = () if self.token == ">" else tuple(self.type_list())
+            self.expect(">")
+            return FutureType(types)
         if name == "quant.uniform":
             self.pos += 1
             return read_uniform(self)

@@ -156,17 +156,19 @@ class Shapes:
         return Builder(block, block.first, argument.location).insert(tensor.DimOp(argument, axis)).result
 
     def _invariant(self, value: BlockArgument, initial: Value, loop: Op) -> Sequence[Size]:
-        """A loop-carried tensor keeps its shape: what is yielded must have the dimensions that came in."""
+        """A loop-carried tensor keeps its shape: what is yielded has the dimensions that came in.
+
+        Where the expressions do not show it (two arguments of one size, say) the program checks it as it runs.
+        """
         dims = self.of(initial)
         self._known[value] = dims
         body = loop.regions[-1].block
         index = value.index - 1 if isinstance(loop, scf.ForOp) else value.index
         yielded = self.of(body.terminator.operands[index])
-        for a, b in zip(dims, yielded, strict=True):
+        for axis, (a, b) in enumerate(zip(dims, yielded, strict=True)):
             if not same_size(a, b):
-                raise Unsupported(
-                    "a loop-carried tensor changes its shape from one iteration to the next", loop.location
-                )
+                message = f"a loop-carried tensor has another size in dimension {axis} after an iteration"
+                _assert_same(body.terminator, a, b, message)
         return dims
 
     def _same_in_both(self, op: scf.IfOp, index: int) -> Sequence[Size]:
@@ -218,6 +220,20 @@ def same_size(a: Size, b: Size) -> bool:
     return len(x.operands) == len(y.operands) and all(
         same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True)
     )
+
+
+def _assert_same(before: Op, a: Size, b: Size, message: str) -> None:
+    """The program fails with `message` where the sizes differ. Said once, however many passes ask for the shape."""
+    block = before.parent
+    assert block is not None
+    for other in block:
+        if isinstance(other, flow.AssertOp) and other.message == message:
+            compared = other.condition.defining_op
+            if isinstance(compared, arith.CmpIOp) and same_size(compared.lhs, a) and same_size(compared.rhs, b):
+                return
+    index = IndexBuilder(Builder.before_op(before))
+    equal = arith.CmpIOp(arith.CmpIPredicate.EQ, index.value(a), index.value(b))
+    index.builder.insert(flow.AssertOp(index.builder.insert(equal).result, message))
 
 
 def _builder_at(value: Value) -> Builder:

@@ -1,9 +1,50 @@
 """Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
 
+from tesselle.ir.passes import Pass
+from tesselle.passes.input.expand_checks import ExpandChecks
+from tesselle.passes.input.expand_chlo import ExpandChlo
+from tesselle.passes.input.expand_collectives import ExpandCollectives
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
+from tesselle.passes.input.expand_fft import ExpandFft
+from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
+from tesselle.passes.input.expand_quantized import ExpandQuantized
+from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
-INPUT_PASSES = (InlineCalls(), ExpandCustomCalls(), SimplifyStablehlo())
 
-__all__ = ["INPUT_PASSES", "ExpandCustomCalls", "InlineCalls", "SimplifyStablehlo"]
+def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
+    """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
+    return (
+        InlineCalls(),
+        ExpandChecks(),
+        ExpandCustomCalls(custom_calls),
+        ExpandCollectives(),
+        FlattenTuples(),
+        ExpandQuantized(),
+        ExpandChlo(),
+        ExpandRng(),
+        ExpandLinearAlgebra(),
+        ExpandFft(),
+        SimplifyStablehlo(),
+    )
+
+
+INPUT_PASSES = input_passes()
+
+__all__ = [
+    "INPUT_PASSES",
+    "ExpandChecks",
+    "ExpandChlo",
+    "ExpandCollectives",
+    "ExpandCustomCalls",
+    "ExpandFft",
+    "ExpandLinearAlgebra",
+    "ExpandQuantized",
+    "ExpandRng",
+    "FlattenTuples",
+    "InlineCalls",
+    "SimplifyStablehlo",
+    "input_passes",
+]

@@ -9,14 +9,13 @@ custom_call @f(x), its results unused   -> removed, unless it has a side effect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tesselle.dialects.core import func
 from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.stablehlo import custom_calls
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp, TupleOp
 from tesselle.dialects.stablehlo.tokens import CreateTokenOp
-from tesselle.ir.attributes import SymbolRef
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import Rewriter
@@ -45,6 +44,7 @@ class ExpandCustomCalls(Pass):
         calls = [op for op in module.walk() if isinstance(op, CustomCallOp)]
         if not calls:
             return
+        computations = {name.root for op in calls for name in op.called_computations}
         failures: list[Diagnostic] = []
         for op in reversed(calls):  # users first: what they leave unused goes with them
             try:
@@ -53,7 +53,7 @@ class ExpandCustomCalls(Pass):
                 failures.extend(error.diagnostics)
         if failures:
             raise Unsupported.several(failures[::-1])
-        _erase_computations(module)
+        _erase_computations(module, computations)
 
     def _visit(self, op: CustomCallOp) -> None:
         if not op.has_side_effect and not any(r.uses for r in op.results) and op.results:
@@ -118,14 +118,11 @@ def _without_tokens_and_tuples(op: CustomCallOp, rw: Rewriter) -> CustomCallOp:
     return new
 
 
-def _erase_computations(module: Op) -> None:
-    """Private functions that only custom calls named; inlining has left them."""
+def _erase_computations(module: Op, computations: set[str]) -> None:
+    """Functions that only custom calls named; inlining has left them. JAX writes some as public, but no entry ends in
+    stablehlo.return.
+    """
     functions = [op for region in module.regions for block in region.blocks for op in block if isinstance(op, FuncOp)]
-    named = {name.root for name in _called(module)}
     for f in functions:
-        if not f.is_public and f.sym_name not in named:
+        if f.sym_name in computations and not (f.is_public and isinstance(f.body.blocks[0].last, func.ReturnOp)):
             f.erase()
-
-
-def _called(module: Op) -> Sequence[SymbolRef]:
-    return [ref for op in module.walk() if isinstance(op, CustomCallOp) for ref in op.called_computations]

@@ -1,9 +1,7 @@
-"""simplify-stablehlo: remove what has no meaning for one device, and take tuples apart.
+"""simplify-stablehlo: remove what has no meaning for one device.
 
 optimization_barrier(x)                 -> x          scheduling is the compiler's own
-get_tuple_element(tuple(x, y), 1)       -> y
 replica_id, partition_id                -> 0
-create_token, after_all                 -> removed with their last user
 any pure operation without elements     -> a constant: padding may cut more than there is, dimensions may be empty
 """
 
@@ -13,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.stablehlo.collective import PartitionIdOp, ReplicaIdOp
-from tesselle.dialects.stablehlo.control_flow import GetTupleElementOp, OptimizationBarrierOp, TupleOp
+from tesselle.dialects.stablehlo.control_flow import OptimizationBarrierOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
@@ -28,13 +26,6 @@ from tesselle.support.dtypes import UI32
 def drop_barrier(op: OptimizationBarrierOp, rw: Rewriter) -> Sequence[Value]:
     """optimization_barrier(x...) -> x..."""
     return op.values
-
-
-@pattern
-def read_tuple(op: GetTupleElementOp, rw: Rewriter) -> Value | None:
-    """get_tuple_element(tuple(x...), i) -> x[i]"""
-    made = op.operand.defining_op
-    return made.values[op.index] if isinstance(made, TupleOp) else None
 
 
 def _zero(op: Op, rw: Rewriter) -> Value:
@@ -74,4 +65,4 @@ def _has_no_elements(t: Type) -> bool:
 class SimplifyStablehlo(Pass):
     def run(self, module: Op) -> None:
         fold_empty_results(module)
-        apply_patterns(module, [drop_barrier, read_tuple, only_replica, only_partition])
+        apply_patterns(module, [drop_barrier, only_replica, only_partition])

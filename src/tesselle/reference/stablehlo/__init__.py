@@ -2,6 +2,7 @@
 
 from tesselle.reference.stablehlo import (
     chlo,
+    chlo_structured,
     contraction,
     control_flow,
     convolution,
@@ -10,6 +11,7 @@ from tesselle.reference.stablehlo import (
     indexing,
     linear_algebra,
     normalization,
+    random,
     reduction,
     shape,
     window,
@@ -17,6 +19,7 @@ from tesselle.reference.stablehlo import (
 
 __all__ = [
     "chlo",
+    "chlo_structured",
     "contraction",
     "control_flow",
     "convolution",
@@ -25,6 +28,7 @@ __all__ = [
     "indexing",
     "linear_algebra",
     "normalization",
+    "random",
     "reduction",
     "shape",
     "window",

@@ -49,7 +49,8 @@ def custom_call(op: s.CustomCallOp, runner: RegionRunner, *inputs: Array) -> lis
         if not inputs[0]:
             raise ExecutionError("a promise about dynamic shapes does not hold", op.location, op.name)
         return []
-    function = host_function(op.call_target_name)
+    target = op.call_target_name
+    function = runner.host_functions.get(target) or host_function(target)
     if function is not None:
         shapes = shape_operands(op)
         results = tuple(_spec(op, i, inputs[shapes[i]] if shapes else None) for i in range(len(op.results)))

@@ -10,8 +10,12 @@ import numpy as np
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.ir.core import Op
+from tesselle.reference import complex_functions as cx
 from tesselle.reference import numerics as n
 from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics, semantics
+from tesselle.support.diagnostics import Unsupported
+
+COMPLEX_REMAINDER = "the specification gives remainder of complex numbers no meaning (openxla/stablehlo#997)"
 
 Unary = Callable[[Array], Array]
 Binary = Callable[[Array, Array], Array]
@@ -72,51 +76,53 @@ def _minimum(x: Array, y: Array) -> Array:
     return n.float_minimum(x, y) if n.dtype_of(x).is_float else np.minimum(x, y)
 
 
-def _cbrt(x: Array) -> Array:
-    return x ** (1 / 3) if x.dtype.kind == "c" else np.cbrt(x)
+def _complex_or(complex_: Callable[..., Array], other: Callable[..., Array]) -> Callable[..., Array]:
+    """`complex_` in a wider type for complex numbers, `other` for all others."""
+    wide = cx.in_wider(complex_)
+    return lambda *operands: (wide if operands[0].dtype.kind == "c" else other)(*operands)
 
 
-def _atan2(y: Array, x: Array) -> Array:
+def _remainder(x: Array, y: Array) -> Array:
     if x.dtype.kind == "c":
-        return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
-    return np.arctan2(y, x)
+        raise Unsupported(COMPLEX_REMAINDER)
+    return np.fmod(x, y)
 
 
 _UNARY: dict[type[Op], Unary] = {
-    s.CbrtOp: _cbrt,
+    s.CbrtOp: _complex_or(cx.cbrt, np.cbrt),
     s.CeilOp: np.ceil,
     s.CountLeadingZerosOp: n.count_leading_zeros,
-    s.CosineOp: np.cos,
-    s.ExponentialOp: np.exp,
-    s.ExponentialMinusOneOp: np.expm1,
+    s.CosineOp: _complex_or(np.cos, np.cos),
+    s.ExponentialOp: _complex_or(np.exp, np.exp),
+    s.ExponentialMinusOneOp: _complex_or(cx.expm1, np.expm1),
     s.FloorOp: np.floor,
-    s.LogOp: np.log,
-    s.LogPlusOneOp: np.log1p,
-    s.LogisticOp: n.logistic,
+    s.LogOp: _complex_or(np.log, np.log),
+    s.LogPlusOneOp: _complex_or(cx.log1p, np.log1p),
+    s.LogisticOp: _complex_or(cx.logistic, n.logistic),
     s.NegateOp: np.negative,
     s.NotOp: np.invert,
     s.PopcntOp: n.population_count,
     s.RoundNearestAfzOp: n.round_half_away,
     s.RoundNearestEvenOp: np.rint,
-    s.RsqrtOp: n.rsqrt,
-    s.SignOp: n.sign,
-    s.SineOp: np.sin,
-    s.SqrtOp: np.sqrt,
-    s.TanOp: np.tan,
-    s.TanhOp: np.tanh,
+    s.RsqrtOp: _complex_or(cx.rsqrt, n.rsqrt),
+    s.SignOp: _complex_or(cx.sign, n.sign),
+    s.SineOp: _complex_or(np.sin, np.sin),
+    s.SqrtOp: _complex_or(np.sqrt, np.sqrt),
+    s.TanOp: _complex_or(np.tan, np.tan),
+    s.TanhOp: _complex_or(np.tanh, np.tanh),
 }
 
 _BINARY: dict[type[Op], Binary] = {
     s.AddOp: _bool_or(np.logical_or, np.add),
     s.AndOp: np.bitwise_and,
-    s.Atan2Op: _atan2,
-    s.DivideOp: _integer_or(n.int_divide, np.divide),
+    s.Atan2Op: _complex_or(cx.atan2, np.arctan2),
+    s.DivideOp: _integer_or(n.int_divide, _complex_or(cx.divide, np.divide)),
     s.MaximumOp: _bool_or(np.logical_or, _maximum),
     s.MinimumOp: _bool_or(np.logical_and, _minimum),
     s.MultiplyOp: _bool_or(np.logical_and, np.multiply),
     s.OrOp: np.bitwise_or,
-    s.PowerOp: _integer_or(n.int_power, np.power),
-    s.RemainderOp: _integer_or(n.int_remainder, np.fmod),
+    s.PowerOp: _integer_or(n.int_power, _complex_or(cx.power, np.power)),
+    s.RemainderOp: _integer_or(n.int_remainder, _remainder),
     s.ShiftLeftOp: n.shift_left,
     s.ShiftRightArithmeticOp: n.shift_right_arithmetic,
     s.ShiftRightLogicalOp: n.shift_right_logical,
@@ -130,9 +136,12 @@ for _cls, _binary_function in _BINARY.items():
     _binary(_cls, _binary_function)
 
 
+_modulus = cx.in_wider(np.abs)
+
+
 @semantics(s.AbsOp)
 def absolute(op: s.AbsOp, x: Array) -> Array:
-    return n.narrow(np.abs(n.widen(x)), n.dtype_of(x).element.numpy)
+    return _modulus(x) if x.dtype.kind == "c" else n.narrow(np.abs(n.widen(x)), x.dtype)
 
 
 @semantics(s.ComplexOp)
@@ -217,8 +226,9 @@ def bitcast_convert(op: s.BitcastConvertOp, x: Array) -> Array:
     if source.bits == to.bits:
         return n.view_as(n.as_unsigned(x) if source.bits < 8 else x, to.numpy)
     if min(source.bits, to.bits) >= 8:
-        x = np.ascontiguousarray(x).reshape(x.shape)  # which alone makes a scalar a vector
-        return x[..., None].view(to.numpy) if source.bits > to.bits else x.view(to.numpy)[..., 0]
+        if source.bits > to.bits:
+            return np.ascontiguousarray(x[..., None]).view(to.numpy)
+        return np.ascontiguousarray(x).view(to.numpy)[..., 0]
     if source.bits > to.bits:
         pattern = n.as_unsigned(x)
         shifts = (n.ramp(source.bits // to.bits) * to.bits).astype(pattern.dtype)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tesselle.dialects.core import arith as a
+from tesselle.dialects.core import complex as cx
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import elementwise as s
-from tesselle.ir.affine import AffineMap
+from tesselle.ir.affine import AffineConst, AffineMap, dim
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.passes.global_optimization.stablehlo_to_linalg import chlo_bodies
@@ -26,8 +27,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     emit_block,
     emit_scalar,
 )
-from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import DTYPES
+from tesselle.support.dtypes import DTYPES, F32, F64, I8, I32, I64, INDEX, DType
 
 
 def lower_elementwise(
@@ -78,14 +78,16 @@ def map_elements(op: s.MapOp, b: Lowering) -> Value:
 
 
 def _bitcast_between_widths(op: s.BitcastConvertOp, b: Lowering) -> Value:
-    """To narrower elements: one per position of the new last dimension; to wider ones: the last dimension joined."""
+    """To narrower elements: one per position of the new last dimension; to wider ones: the last dimension joined.
+
+    The first of several narrow elements has the lowest bits; a complex number has its real part there.
+    """
     source, target = tensor_type(op.operand), tensor_type(op.results[0])
+    if source.dtype.is_complex:
+        return _bitcast_complex(op, b)
     wide, narrow = max(source.dtype.bits, target.dtype.bits), min(source.dtype.bits, target.dtype.bits)
-    if narrow < 8 or source.dtype.is_complex or target.dtype.is_complex:
-        raise Unsupported(
-            f"bitcast_convert from {source.dtype} to {target.dtype} is not supported", op.location, op.name
-        )
-    wide_int, narrow_int = DTYPES[f"i{wide}"], DTYPES[f"i{narrow}"]
+    # Floats of 6 bits lie in bytes, and no integer is as wide as they are.
+    wide_int, narrow_int = (DTYPES.get(f"i{bits}", I8) for bits in (wide, narrow))
     if source.dtype.bits == wide:
         rank = target.rank
         shape = [*b.dims(op.operand), wide // narrow]
@@ -133,6 +135,47 @@ def _bitcast_between_widths(op: s.BitcastConvertOp, b: Lowering) -> Value:
         target.dtype,
         lambda inner, args: inner.insert(a.BitcastOp(args[0], target.dtype)).result,
     )
+
+
+def _bitcast_complex(op: s.BitcastConvertOp, b: Lowering) -> Value:
+    """complex<f64> [..] <-> complex<f32> [.., 2]: the halves of each part are the parts of one narrower number."""
+    from tesselle.dialects.linalg.ops import IndexOp
+
+    source, target = tensor_type(op.operand), tensor_type(op.results[0])
+
+    def bits(inner: Builder, value: Value, cls: type[cx.ReOp | cx.ImOp], integer: DType) -> Value:
+        return inner.insert(a.BitcastOp(inner.insert(cls(value)).result, integer)).result
+
+    def split(inner: Builder, args: list[Value]) -> Value:
+        position = inner.insert(IndexOp(target.rank - 1)).result
+        zero = scalar_constant(inner, 0, INDEX)
+        first = inner.insert(a.CmpIOp(a.CmpIPredicate.EQ, position, zero)).result
+        parts = bits(inner, args[0], cx.ReOp, I64), bits(inner, args[0], cx.ImOp, I64)
+        part = inner.insert(a.SelectOp(first, *parts)).result
+        high = inner.insert(a.ShRUIOp(part, scalar_constant(inner, 32, I64))).result
+        halves = (inner.insert(a.TruncIOp(v, I32)).result for v in (part, high))
+        return inner.insert(cx.CreateOp(*(inner.insert(a.BitcastOp(h, F32)).result for h in halves))).result
+
+    if source.dtype.bits > target.dtype.bits:
+        shape = [*b.dims(op.operand), 2]
+        maps = [AffineMap.select(target.rank, range(source.rank))]
+        return b.elementwise([op.operand], maps, shape, target.dtype, split)
+
+    def join(inner: Builder, args: list[Value]) -> Value:
+        parts: list[Value] = []
+        for value in args:
+            low, high = (
+                inner.insert(a.ExtUIOp(bits(inner, value, cls, I32), I64)).result for cls in (cx.ReOp, cx.ImOp)
+            )
+            moved = inner.insert(a.ShLIOp(high, scalar_constant(inner, 32, I64))).result
+            joined = inner.insert(a.OrIOp(low, moved)).result
+            parts.append(inner.insert(a.BitcastOp(joined, F64)).result)
+        return inner.insert(cx.CreateOp(*parts)).result
+
+    rank = target.rank
+    loops = [dim(i) for i in range(rank)]
+    maps = [AffineMap(rank, 0, (*loops, AffineConst(k))) for k in range(2)]
+    return b.elementwise([op.operand] * 2, maps, b.dims(op.operand)[:-1], target.dtype, join)
 
 
 __all__ = ["chlo_bodies", "elementwise", "map_elements"]

@@ -21,8 +21,8 @@ from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import DTYPES, DType
-from tesselle.support.float_formats import format_of
+from tesselle.support.dtypes import DTYPES, INDEX, UI64, DType
+from tesselle.support.float_formats import format_of, reduced_exponents
 
 Emitter = Callable[[Builder, Op, list[Value]], Value]
 
@@ -129,6 +129,13 @@ def in_f32(emitter: Emitter) -> Emitter:
         return narrow(b, result, dtype) if dtype_of(result) == dtype.compute else result
 
     return emit
+
+
+def as_index(b: Builder, x: Value) -> Value:
+    """An integer as an index value; what is beyond the greatest index becomes that, and not a negative one."""
+    if x.type is UI64:
+        x = b.insert(a.MinUIOp(x, scalar_constant(b, (1 << 63) - 1, UI64))).result
+    return convert(b, x, INDEX)
 
 
 def convert(b: Builder, x: Value, to: DType) -> Value:
@@ -426,33 +433,37 @@ def clamp(b: Builder, op: Op, args: list[Value]) -> Value:
 def reduce_precision(b: Builder, op: Op, args: list[Value]) -> Value:
     assert isinstance(op, s.ReducePrecisionOp)
     x = args[0]
-    dtype = dtype_of(x)
-    integer = DTYPES[f"i{dtype.bits}"]
-    mantissa = {"f16": 10, "bf16": 7, "f32": 23, "f64": 52}.get(dtype.name)
-    if mantissa is None:
-        raise Unsupported(f"reduce_precision of {dtype} is not supported", op.location, op.name)
-    exponent = dtype.bits - 1 - mantissa
+    form = format_of(dtype_of(x))
+    width = form.storage_bits
+    integer = DTYPES[f"i{width}"]
+    mantissa, exponent = form.mantissa_bits, form.exponent_bits
 
     def number(value: int) -> Value:
-        wrapped = value - (1 << dtype.bits) if value >> (dtype.bits - 1) else value
-        return scalar_constant(b, wrapped, integer)
+        return scalar_constant(b, value - (1 << width) if value >> (width - 1) else value, integer)
 
-    bits = b.insert(a.BitcastOp(x, integer)).result
+    code = b.insert(a.BitcastOp(x, integer)).result
+    bits = b.insert(a.AndIOp(code, number(form.magnitude_mask))).result
     if op.mantissa_bits < mantissa:
         drop = mantissa - op.mantissa_bits
         last = b.insert(a.AndIOp(b.insert(a.ShRUIOp(bits, number(drop))).result, number(1))).result
         rounded = b.insert(a.AddIOp(bits, b.insert(a.AddIOp(last, number((1 << (drop - 1)) - 1))).result)).result
-        bits = b.insert(a.AndIOp(rounded, number(((1 << dtype.bits) - 1) & ~((1 << drop) - 1)))).result
+        bits = b.insert(a.AndIOp(rounded, number(((1 << width) - 1) & ~((1 << drop) - 1)))).result
+    over = number(form.infinity - 1)
     if op.exponent_bits < exponent:
-        mask = ((1 << exponent) - 1) << mantissa
-        bias, reduced = (1 << (exponent - 1)) - 1, (1 << (op.exponent_bits - 1)) - 1
-        field = b.insert(a.AndIOp(bits, number(mask))).result
-        sign_bit = b.insert(a.AndIOp(bits, number(1 << (dtype.bits - 1)))).result
-        over = b.insert(a.CmpIOp(a.CmpIPredicate.UGT, field, number((bias + reduced) << mantissa))).result
-        bits = b.insert(a.SelectOp(over, b.insert(a.OrIOp(sign_bit, number(mask))).result, bits)).result
-        under = b.insert(a.CmpIOp(a.CmpIPredicate.ULE, field, number((bias - reduced) << mantissa))).result
-        bits = b.insert(a.SelectOp(under, sign_bit, bits)).result
-    value = b.insert(a.BitcastOp(bits, dtype)).result
+        field = b.insert(a.AndIOp(bits, number(((1 << width) - 1) & ~((1 << mantissa) - 1)))).result
+        largest, smallest = reduced_exponents(form, op.exponent_bits)
+        under = b.insert(a.CmpIOp(a.CmpIPredicate.ULE, field, number(smallest))).result
+        above = b.insert(a.CmpIOp(a.CmpIPredicate.UGT, field, number(largest))).result
+        bits = b.insert(a.SelectOp(above, number(form.infinity), bits)).result
+        bits = b.insert(a.SelectOp(under, number(form.zero), bits)).result
+    outside = b.insert(a.CmpIOp(a.CmpIPredicate.UGT, bits, over)).result
+    bits = b.insert(a.SelectOp(outside, number(form.overflow), bits)).result
+    signed = b.insert(a.OrIOp(bits, b.insert(a.AndIOp(code, number(form.sign_bit))).result)).result
+    if form.specials == "fnuz":
+        # There is no negative zero.
+        zero = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, bits, number(0))).result
+        signed = b.insert(a.SelectOp(zero, number(0), signed)).result
+    value = b.insert(a.BitcastOp(signed, dtype_of(x))).result
     wide = widen(b, x)
     nan = b.insert(a.CmpFOp(a.CmpFPredicate.UNO, wide, wide)).result
     return b.insert(a.SelectOp(nan, x, value)).result

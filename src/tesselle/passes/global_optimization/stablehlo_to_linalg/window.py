@@ -22,7 +22,6 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert, emit_block
 from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_pad
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import I1, INDEX
 
 
@@ -88,8 +87,6 @@ def reduce_window(op: s.ReduceWindowOp, b: Lowering) -> list[Value]:
 def select_and_scatter(op: s.SelectAndScatterOp, b: Lowering) -> Value:
     """Two steps: for every window the place that `select` chooses, then a scatter of the source to those places."""
     t = tensor_type(op.operand)
-    if not t.is_static:
-        raise Unsupported("select_and_scatter of dynamic shapes is not supported", op.location, op.name)
     rank = t.rank
     window = op.window_dimensions or (1,) * rank
     strides = op.window_strides or (1,) * rank
@@ -126,6 +123,7 @@ def _chosen_places(
     window = op.window_dimensions or (1,) * rank
     loops = m.dim_count
     bounds = b.empty([window[d] for d in walked], t.dtype)
+    sizes = [b.index(d) if isinstance(d, int) else d for d in b.dims(op.operand)]
     outs = [b.fill(b.constant(0, t.dtype), counts), b.fill(b.constant(False, I1), counts)]
     outs += [b.fill(b.constant(0, INDEX), counts) for _ in range(rank)]
 
@@ -138,9 +136,8 @@ def _chosen_places(
             if d in walked:
                 i = n.insert(a.AddIOp(i, n.insert(IndexOp(rank + walked.index(d))).result)).result
             i = n.insert(a.SubIOp(i, n.insert(a.ConstantOp(low[d], INDEX)).result)).result
-            limit = n.insert(a.ConstantOp(t.static_shape[d], INDEX)).result
             # Unsigned: places in front of the operand compare as very large.
-            here = n.insert(a.CmpIOp(a.CmpIPredicate.ULT, i, limit)).result
+            here = n.insert(a.CmpIOp(a.CmpIPredicate.ULT, i, sizes[d])).result
             inside = n.insert(a.AndIOp(inside, here)).result
             place.append(i)
         (keep,) = emit_block(n, op.select.block, [best, element])

@@ -1,0 +1,1 @@
+"""What core dialects add to the bytecode; `ir.bytecode.registry` imports these modules."""

@@ -1,0 +1,175 @@
+"""Building StableHLO in front of an operation that is expanded: one method for each step of an algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.stablehlo import elementwise as e
+from tesselle.dialects.stablehlo import shape as s
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, DotDimensionNumbers
+from tesselle.dialects.stablehlo.contraction import DotGeneralOp
+from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
+from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSliceOp
+from tesselle.ir.attributes import DenseElements
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import Block, Op, Region, Value
+from tesselle.ir.rewrite import Pattern, Rewriter
+from tesselle.ir.types import TensorType
+from tesselle.support.dtypes import I32, DType, from_numpy
+
+Array = np.ndarray[Any, Any]
+
+
+def expand(op: Op, rule: Pattern) -> None:
+    """Put what `rule` builds in place of `op`. The rules of an expansion build nothing that they apply to."""
+    values = rule(op, Rewriter(op))
+    assert isinstance(values, Value)
+    op.replace_with(values)
+
+
+class StablehloBuilder(Builder):
+    """Builds operations on tensors of static shapes."""
+
+    @classmethod
+    def of(cls, rw: Rewriter) -> StablehloBuilder:
+        """Builds where the rewriter does."""
+        return cls(rw.block, rw.before, rw.location)
+
+    # ------------------------------------------------------------------------------------------ constants and shapes
+
+    def constant(self, array: Array) -> Value:
+        """The array as a constant."""
+        t = TensorType(array.shape, from_numpy(array.dtype))
+        return self.insert(s.ConstantOp(DenseElements(np.ascontiguousarray(array).reshape(array.shape), t))).result
+
+    def full(self, value: complex, shape: Sequence[int], dtype: DType) -> Value:
+        """A tensor whose elements are all `value`."""
+        return self.insert(s.ConstantOp(DenseElements.splat(value, TensorType(tuple(shape), dtype)))).result
+
+    def shape(self, value: Value) -> tuple[int, ...]:
+        return tensor_type(value).static_shape
+
+    def reshape(self, value: Value, shape: Sequence[int]) -> Value:
+        t = tensor_type(value)
+        return value if t.shape == tuple(shape) else self.insert(s.ReshapeOp(value, t.with_shape(shape))).result
+
+    def transpose(self, value: Value, permutation: Sequence[int]) -> Value:
+        if list(permutation) == list(range(len(permutation))):
+            return value
+        return self.insert(s.TransposeOp(value, tuple(permutation))).result
+
+    def swap_last(self, value: Value) -> Value:
+        """The transposes of a batch of matrices."""
+        rank = tensor_type(value).rank
+        return self.transpose(value, (*range(rank - 2), rank - 1, rank - 2))
+
+    def broadcast(self, value: Value, shape: Sequence[int], dims: Sequence[int]) -> Value:
+        """result[i] = value[i[d] for d in dims]."""
+        t = tensor_type(value).with_shape(shape)
+        return self.insert(s.BroadcastInDimOp(value, tuple(dims), t)).result
+
+    def slice(self, value: Value, axis: int, start: int, limit: int, step: int = 1) -> Value:
+        """value[start:limit:step] along one axis."""
+        shape = self.shape(value)
+        if (start, limit, step) == (0, shape[axis], 1):
+            return value
+        starts, limits, steps = [0] * len(shape), list(shape), [1] * len(shape)
+        starts[axis], limits[axis], steps[axis] = start, limit, step
+        return self.insert(s.SliceOp(value, tuple(starts), tuple(limits), tuple(steps))).result
+
+    def concatenate(self, values: Sequence[Value], axis: int) -> Value:
+        return values[0] if len(values) == 1 else self.insert(s.ConcatenateOp(tuple(values), axis)).result
+
+    def reverse(self, value: Value, *axes: int) -> Value:
+        return self.insert(s.ReverseOp(value, axes)).result
+
+    def pad(self, value: Value, axis: int, high: int) -> Value:
+        """`high` zeros behind the elements along one axis."""
+        if not high:
+            return value
+        t = tensor_type(value)
+        after = tuple(high if d == axis else 0 for d in range(t.rank))
+        none = (0,) * t.rank
+        return self.insert(s.PadOp(value, self.full(0, (), t.dtype), none, after, none)).result
+
+    def dynamic_slice(self, value: Value, starts: Sequence[Value], sizes: Sequence[int]) -> Value:
+        return self.insert(DynamicSliceOp(value, tuple(starts), tuple(sizes))).result
+
+    def dynamic_update(self, value: Value, update: Value, starts: Sequence[Value]) -> Value:
+        return self.insert(DynamicUpdateSliceOp(value, update, tuple(starts))).result
+
+    # ------------------------------------------------------------------------------------------ arithmetic
+
+    def op(self, cls: type[Op], *operands: Value) -> Value:
+        """An elementwise operation whose result has the type that it infers."""
+        return self.insert(cls(*operands)).result
+
+    def add(self, a: Value, b: Value) -> Value:
+        return self.op(e.AddOp, a, b)
+
+    def subtract(self, a: Value, b: Value) -> Value:
+        return self.op(e.SubtractOp, a, b)
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        return self.op(e.MultiplyOp, a, b)
+
+    def select(self, condition: Value, yes: Value, no: Value) -> Value:
+        return self.op(e.SelectOp, condition, yes, no)
+
+    def compare(self, a: Value, direction: ComparisonDirection, b: Value) -> Value:
+        return self.insert(e.CompareOp(a, b, direction)).result
+
+    def convert(self, value: Value, dtype: DType) -> Value:
+        t = tensor_type(value)
+        return value if t.dtype is dtype else self.insert(e.ConvertOp(value, t.with_dtype(dtype))).result
+
+    def conjugate(self, value: Value) -> Value:
+        """The complex conjugate; real values as they are."""
+        if not tensor_type(value).dtype.is_complex:
+            return value
+        return self.op(e.ComplexOp, self.op(e.RealOp, value), self.op(e.NegateOp, self.op(e.ImagOp, value)))
+
+    def dot(self, a: Value, b: Value, contract: tuple[Sequence[int], Sequence[int]], batch: int = 0) -> Value:
+        """dot_general over the dimensions `contract` of both; the first `batch` dimensions are a common batch.
+
+        Result: batch, the rest of `a`, the rest of `b`.
+        """
+        x, y = self.shape(a), self.shape(b)
+        mine, other = tuple(contract[0]), tuple(contract[1])
+        shape = [
+            *x[:batch],
+            *(n for d, n in enumerate(x) if d >= batch and d not in mine),
+            *(n for d, n in enumerate(y) if d >= batch and d not in other),
+        ]
+        axes = tuple(range(batch))
+        numbers = DotDimensionNumbers(axes, axes, mine, other)
+        return self.insert(DotGeneralOp(a, b, numbers, tensor_type(a).with_shape(shape))).result
+
+    # ------------------------------------------------------------------------------------------ loops
+
+    def index(self, value: int) -> Value:
+        return self.full(value, (), I32)
+
+    def loop(
+        self,
+        count: int,
+        init: Sequence[Value],
+        body: Callable[[StablehloBuilder, Value, list[Value]], Sequence[Value]],
+    ) -> list[Value]:
+        """state = init; for i in range(count): state = body(builder, i, state). `i` is a tensor<i32>."""
+        start = self.index(0)
+        types = [start.type, *(v.type for v in init)]
+        blocks = Block(types), Block(types)
+        test = StablehloBuilder(blocks[0], None, self.location)
+        more = test.compare(blocks[0].args[0], ComparisonDirection.LT, test.index(count))
+        test.insert(ReturnOp((more,)))
+        step = StablehloBuilder(blocks[1], None, self.location)
+        i, *state = blocks[1].args
+        after = body(step, i, list(state))
+        step.insert(ReturnOp((step.add(i, step.index(1)), *after)))
+        loop = self.insert(WhileOp((start, *init), Region([blocks[0]]), Region([blocks[1]])))
+        return list(loop.results[1:])
