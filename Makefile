@@ -13,10 +13,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test conformance check bench docs native format lock clean
+.PHONY: demo test conformance fuzz check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
+PROGRAMS ?= 10000
+SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +42,9 @@ test: $(STAMPS)/dev
 
 conformance: $(STAMPS)/dev
 	$(BIN)/python -m tests.conformance --jobs $(JOBS)
+
+fuzz: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz --programs $(PROGRAMS) --seed $(SEED) --jobs $(JOBS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .
