@@ -3,6 +3,7 @@
 #   make demo         compile a real sentence-embedding model and run it
 #   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
+#   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
 #   make check        linters, types, import rules, formatting
 #   make bench        the benchmarks, beside JAX and NumPy in the same run
 #   make docs         the documentation, into site/
