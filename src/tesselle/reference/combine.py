@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -88,7 +89,8 @@ def tree_fold(
     """Inputs folded along `axes` by any body, pairwise and keeping the order, starting from `inits`."""
     kept = [d for d in range(inputs[0].ndim) if d not in axes]
     shape = tuple(inputs[0].shape[d] for d in kept)
-    flat = [x.transpose([*axes, *kept]).reshape(-1, *shape) for x in inputs]
+    count = math.prod(inputs[0].shape[d] for d in axes)
+    flat = [x.transpose([*axes, *kept]).reshape(count, *shape) for x in inputs]
     while flat[0].shape[0] > 1:
         even = flat[0].shape[0] // 2 * 2
         pairs = runner.run_elementwise(block, [*(x[0:even:2] for x in flat), *(x[1:even:2] for x in flat)])
@@ -108,6 +110,8 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
     A bottom-up merge sort on all lanes at once: the place of an element after merging two runs is its own place plus
     the number of elements of the other run in front of it, found by a vectorised binary search.
     """
+    if inputs[0].size == 0:
+        return list(inputs)
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
     if n < 2:
@@ -116,7 +120,7 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
     rows = ramp(lanes[0].shape[0])[:, None]
     place = ramp(n)
     width = 1
-    while width < n and lanes[0].size:
+    while width < n:
         start = place // (2 * width) * (2 * width)
         middle = np.minimum(start + width, n)
         end = np.minimum(start + 2 * width, n)
