@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.stablehlo import linear_algebra as s
 from tesselle.dialects.stablehlo.attributes import FftType, Transpose
+from tesselle.reference.numerics import narrow, widen
 from tesselle.reference.registry import Array, element_dtype, semantics
 
 
@@ -24,7 +25,8 @@ def fft(op: s.FftOp, x: Array) -> Array:
 
 
 @semantics(s.CholeskyOp)
-def cholesky(op: s.CholeskyOp, a: Array) -> Array:
+def cholesky(op: s.CholeskyOp, operand: Array) -> Array:
+    a = widen(operand)
     source = a if op.lower else np.swapaxes(a, -1, -2).conj()
     low = np.tril(source)
     full = low + np.swapaxes(np.tril(source, -1), -1, -2).conj()
@@ -34,11 +36,12 @@ def cholesky(op: s.CholeskyOp, a: Array) -> Array:
             out[place] = np.linalg.cholesky(full[place])
         except np.linalg.LinAlgError:  # not positive definite: XLA gives nan
             out[place] = np.nan
-    return out if op.lower else np.swapaxes(out, -1, -2).conj()
+    return narrow(out if op.lower else np.swapaxes(out, -1, -2).conj(), operand.dtype)
 
 
 @semantics(s.TriangularSolveOp)
 def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
+    dtype, a, b = b.dtype, widen(a), widen(b)
     matrix = np.tril(a) if op.lower else np.triu(a)
     if op.unit_diagonal:
         eye = np.eye(a.shape[-1], dtype=a.dtype)
@@ -48,6 +51,6 @@ def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
     if op.transpose_a is Transpose.ADJOINT:
         matrix = matrix.conj()
     if op.left_side:
-        return np.linalg.solve(matrix, b).astype(b.dtype)
+        return narrow(np.asarray(np.linalg.solve(matrix, b)), dtype)
     swapped = np.linalg.solve(np.swapaxes(matrix, -1, -2), np.swapaxes(b, -1, -2))
-    return np.swapaxes(swapped, -1, -2).astype(b.dtype)
+    return narrow(np.swapaxes(swapped, -1, -2), dtype)
