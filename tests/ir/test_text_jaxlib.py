@@ -54,7 +54,16 @@ def check(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["stablehlo_generic", "stablehlo_pretty", "chlo", "jax_lstm", "jax_sort", "jax_softmax_locations"]
+    "name",
+    [
+        "stablehlo_generic",
+        "stablehlo_pretty",
+        "stablehlo_more",
+        "chlo",
+        "jax_lstm",
+        "jax_sort",
+        "jax_softmax_locations",
+    ],
 )
 def test_stored_texts(name: str) -> None:
     check((DATA / f"{name}.mlir").read_text())

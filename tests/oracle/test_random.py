@@ -168,12 +168,14 @@ def test_every_draw_differs_in_loops_and_branches_too() -> None:
       %i = stablehlo.constant dense<0> : tensor<i32>
       %one = stablehlo.constant dense<1> : tensor<i32>
       %buffer = stablehlo.constant dense<0.0> : tensor<6x4xf32>
-      %first = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
+      %first = stablehlo.rng %a, %b, %s, distribution = UNIFORM :
+        (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
       %l:2 = stablehlo.while(%k = %i, %x = %buffer) : tensor<i32>, tensor<6x4xf32> cond {
         %c = stablehlo.compare LT, %k, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
         stablehlo.return %c : tensor<i1>
       } do {
-        %r = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
+        %r = stablehlo.rng %a, %b, %s, distribution = UNIFORM :
+          (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
         %row = stablehlo.reshape %r : (tensor<4xf32>) -> tensor<1x4xf32>
         %y = stablehlo.dynamic_update_slice %x, %row, %k, %i :
           (tensor<6x4xf32>, tensor<1x4xf32>, tensor<i32>, tensor<i32>) -> tensor<6x4xf32>
@@ -181,12 +183,14 @@ def test_every_draw_differs_in_loops_and_branches_too() -> None:
         stablehlo.return %m, %y : tensor<i32>, tensor<6x4xf32>
       }
       %e = "stablehlo.if"(%p) ({
-        %r = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
+        %r = stablehlo.rng %a, %b, %s, distribution = UNIFORM :
+          (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
         stablehlo.return %r : tensor<4xf32>
       }, {
         stablehlo.return %first : tensor<4xf32>
       }) : (tensor<i1>) -> tensor<4xf32>
-      %z = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
+      %z = stablehlo.rng %a, %b, %s, distribution = UNIFORM :
+        (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
       return %first, %l#1, %e, %z : tensor<4xf32>, tensor<6x4xf32>, tensor<4xf32>, tensor<4xf32>
     }"""
     for p in (True, False):
@@ -205,8 +209,10 @@ def test_numbers_of_a_dynamic_shape() -> None:
       %b = stablehlo.constant dense<1.0> : tensor<f32>
       %c = stablehlo.constant dense<-9> : tensor<i32>
       %d = stablehlo.constant dense<9> : tensor<i32>
-      %0 = stablehlo.rng %a, %b, %n, distribution = NORMAL : (tensor<f32>, tensor<f32>, tensor<2xi64>) -> tensor<?x?xf32>
-      %1 = stablehlo.rng %c, %d, %n, distribution = UNIFORM : (tensor<i32>, tensor<i32>, tensor<2xi64>) -> tensor<?x?xi32>
+      %0 = stablehlo.rng %a, %b, %n, distribution = NORMAL :
+        (tensor<f32>, tensor<f32>, tensor<2xi64>) -> tensor<?x?xf32>
+      %1 = stablehlo.rng %c, %d, %n, distribution = UNIFORM :
+        (tensor<i32>, tensor<i32>, tensor<2xi64>) -> tensor<?x?xi32>
       return %0, %1 : tensor<?x?xf32>, tensor<?x?xi32>
     }"""
     for shape in ((3, 4), (1, 9)):

@@ -84,9 +84,12 @@ def threefry_bits(state: Sequence[int], shape: tuple[int, ...], bits: int) -> tu
 
 
 def philox_bits(state: Sequence[int], shape: tuple[int, ...], bits: int) -> tuple[Array, list[int]]:
-    """Elements of `bits` bits as unsigned integers of 32 or 64, and the next state [key, low(, high)]."""
+    """Elements of `bits` bits as unsigned integers of 32 or 64, and the next state [key, low(, high)].
+
+    With two words the key is the counter's high half too, as in XLA.
+    """
     key = state[0]
-    start = state[1] | ((state[2] if len(state) == 3 else 0) << 64)
+    start = state[1] | ((state[2] if len(state) == 3 else key) << 64)
     size = int(np.prod(shape, dtype=np.int64))
     count = -(-size * (2 if bits == 64 else 1) // 4)
     counters = [(start + i) % (1 << 128) for i in range(count)]

@@ -108,7 +108,7 @@ ATTRIBUTE_READERS["stablehlo"] = {
     7: _gather,
     8: read_enum(PRECISIONS),
     9: read_enum(ALGORITHMS),
-    10: read_enum((None, RngDistribution.UNIFORM, RngDistribution.NORMAL)),
+    10: read_enum((None, *RngDistribution)),
     11: _scatter,
     12: read_enum(TRANSPOSES),
     13: read_bounds,

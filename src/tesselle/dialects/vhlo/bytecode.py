@@ -100,7 +100,7 @@ ATTRIBUTE_READERS["vhlo"] = {
     10: read_alias,
     11: read_enum(PRECISIONS),
     12: read_enum(ALGORITHMS),
-    13: read_enum(tuple(RngDistribution)),
+    13: read_enum((None, *RngDistribution)),
     14: Entry.string,
     15: _tensor,
     16: read_enum(TRANSPOSES),

@@ -177,6 +177,7 @@ def _ints(value: DenseElements) -> tuple[int, ...]:
     return tuple(value.array.tolist())
 
 
+_ZEROS = ("padding", "window_reversal")
 _ONES = ("window_strides", "lhs_dilation", "rhs_dilation", "base_dilations", "window_dilations")
 
 
@@ -191,7 +192,7 @@ def _says_absent(name: str, value: Any) -> bool:
     if isinstance(value, DenseElements):
         if name in _ONES:
             return bool((value.array == 1).all())
-        return name not in ("window_dimensions", "broadcast_dimensions") and not value.array.any()
+        return not value.array.any() if name in _ZEROS else not value.array.size
     if value == ResultAccuracy() or value is ComparisonType.NOTYPE:
         return True
     return value is None

@@ -33,14 +33,11 @@ from tesselle.ir.bytecode.sections import (
 from tesselle.ir.bytecode.stream import Stream
 from tesselle.ir.core import Block, BlockArgument, Op, Region, UnregisteredOp, Value
 from tesselle.ir.text.codec import DecodeError, decode_attributes
-from tesselle.ir.text.parser import default_segments, spec_has_segments
+from tesselle.ir.text.parser import MAX_NESTING, default_segments, spec_has_segments
 from tesselle.ir.types import TokenType, Type
 from tesselle.support.diagnostics import Diagnostic, Unsupported
 from tesselle.support.dtypes import I32
 from tesselle.support.locations import UNKNOWN, ByteLocation, Location
-
-MAX_NESTING = 100
-"""Regions that may stand inside one another; the verifier and the printer follow them by recursion."""
 
 _ATTRIBUTES, _RESULTS, _OPERANDS, _SUCCESSORS, _REGIONS, _USE_ORDERS, _PROPERTIES = 1, 2, 4, 8, 16, 32, 64
 
@@ -458,15 +455,15 @@ class Reader:
 
     def _properties(self, form: _Form, index: int, start: int) -> dict[str, Any]:
         places = self.sections.properties
-        if form.registered and index >= len(places):
+        if index >= len(places):
             self.stream.fail(f"there are no properties {index}: the file has {len(places)}", start)
-        if not form.registered:
-            return self._dictionary(index, start)
-        if issubclass(form.cls, UnregisteredOp):
+        if form.registered and issubclass(form.cls, UnregisteredOp):
             return {}
         begin, end = places[index]
         whole = self.sections.stream(Section.PROPERTIES)
         entry = Entry(self.table, bytes(whole.data[begin:end]), whole.base + begin)
+        if not form.registered:
+            return self._dictionary(entry.varint(), start)
         groups = (("operandSegmentSizes", form.form.operand_groups), ("resultSegmentSizes", form.form.result_groups))
         listed = form.form.properties
         if self.sections.version < NATIVE_SEGMENTS:

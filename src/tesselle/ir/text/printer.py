@@ -70,7 +70,10 @@ class Printer:
         """Print an operation with its results, on one or more lines, without a line break behind it."""
         if op.results:
             self.write(f"{self._define_results(op)} = ")
-        if self.generic or not self._pretty(op):
+        if self.generic:
+            load_dialect(op.dialect)  # it knows how its attributes are written
+            self._generic(op)
+        elif not self._pretty(op):
             self._generic(op)
         if self.locations:
             self.write(f" loc({location_text(op.location)})")
@@ -325,6 +328,8 @@ class Printer:
             return "unit"
         if value is None:
             return "none"
+        if isinstance(value, Location):
+            return f"loc({location_text(value)})"
         assert isinstance(value, DialectAttr | Type), f"{value!r} is no attribute"
         return str(value)
 

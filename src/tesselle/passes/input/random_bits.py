@@ -89,14 +89,15 @@ def threefry_bits(state: Tensor, shape: Sequence[int], bits: int) -> tuple[Tenso
 
 
 def philox_bits(state: Tensor, shape: Sequence[int], bits: int) -> tuple[Tensor, Tensor]:
-    """Words of `bits` bits in `shape`, and the next state; state: ui64 [key, counter] or [key, low, high].
+    """Words of `bits` bits in `shape`, and the next state; state: ui64 [key, low, high], or [key, low]
+    with the key for the high half too.
 
     Every counter gives four words, which follow one another; an element of 64 bits takes two, narrower ones the lower
     bits of one.
     """
     b = state.b
     key, low = state.element(0), state.element(1)
-    high = state.element(2) if state.type.static_shape[0] == 3 else low.number(0)
+    high = state.element(2) if state.type.static_shape[0] == 3 else key
     elements = math.prod(shape)
     words = elements * (2 if bits == 64 else 1)
     count = (words + 3) // 4

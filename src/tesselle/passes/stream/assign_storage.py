@@ -29,11 +29,12 @@ ALIGNMENT = 64
 class AssignStorage(Pass):
     """Give every resource a place: results and transients are allocated at the beginning, arguments and constants are
     where they are, updates stay where their operand is, slices inside of theirs. Loops carry offsets, not resources.
+    Where a size is computed from data it is allocated as soon as the size is known.
 
     %1 = stream.async.dispatch @e(%0) {16} -> {16}      %p = stream.resource.alloc %16
                                                   ->    stream.cmd.dispatch @e {read %0[0, 16], write %p[0, 16]}
 
-    Errors: Unsupported when a size is not known at the beginning of the function.
+    Errors: Unsupported when branches make a result whose size only they know.
     """
 
     def run(self, module: Op) -> None:
@@ -125,6 +126,8 @@ class _Assignment:
                     for r in op.results:
                         if isinstance(r.type, ResourceType) and r not in self.pinned:
                             self._pin(r, _Storage(resource_size(r)))
+                        if isinstance(r.type, ResourceType):
+                            _require_known_outside(op, self.pinned[r].size)
                 case _:
                     pass
             for region in op.regions:
@@ -135,25 +138,33 @@ class _Assignment:
 
     def _allocate(self, storage: _Storage) -> Value:
         if storage.resource is None:
-            assert self.head is not None
-            b = Builder.before_op(self.head)
-            index = self._index(b)
             size = storage.size
-            self._check_known(size)
+            late = self._is_late(size)
+            b = self._behind(size) if late else Builder.before_op(self._first_work())
+            index = self._index(b)
             if storage.halves > 1:
                 size = index.value(index.multiply(index.align(size, ALIGNMENT), storage.halves))
-            kind = EXTERNAL if storage.is_result else TRANSIENT
+            # What is allocated late has no part in the arena, which is allocated at the beginning.
+            kind = EXTERNAL if storage.is_result or late else TRANSIENT
             storage.resource = b.insert(stream.ResourceAllocOp(size, kind)).result
         return storage.resource
 
-    def _check_known(self, size: Value) -> None:
+    def _first_work(self) -> Op:
+        assert self.head is not None
+        return self.head
+
+    def _is_late(self, size: Value) -> bool:
+        """Whether a size is computed from data, which the device has only when it has worked."""
         op = size.defining_op
-        if op is None or self.head is None:
-            return
-        if op.parent is not self.head.parent or not op.is_before_in_block(self.head):
-            raise Unsupported(
-                "the size of an intermediate result is not known when the function begins", op.location, "stream.size"
-            )
+        if op is None:
+            return False
+        head = self._first_work()
+        return op.parent is not head.parent or not op.is_before_in_block(head)
+
+    def _behind(self, size: Value) -> Builder:
+        op = size.defining_op
+        assert op is not None
+        return Builder.after_op(op)
 
     def _new_place(self, value: Value, b: Builder) -> Place:
         """Where an operation puts a value that it makes."""
@@ -402,6 +413,13 @@ class _Assignment:
         for region in op.regions:
             if not region.is_empty:
                 self._block(region.block)
+
+
+def _require_known_outside(op: scf.IfOp, size: Value) -> None:
+    if any(region.is_ancestor_of(size.parent_region) for region in op.regions):
+        raise Unsupported(
+            "the size of what a branch makes is not known in front of the branch", op.location, "stream.size"
+        )
 
 
 def add_results(op: Op, types: list[Type]) -> list[OpResult]:

@@ -25,8 +25,8 @@ def fft(op: s.FftOp, x: Array) -> Array:
 
 
 @semantics(s.CholeskyOp)
-def cholesky(op: s.CholeskyOp, operand: Array) -> Array:
-    a = widen(operand)
+def cholesky(op: s.CholeskyOp, a: Array) -> Array:
+    given, a = a.dtype, widen(a)
     source = a if op.lower else np.swapaxes(a, -1, -2).conj()
     low = np.tril(source)
     full = low + np.swapaxes(np.tril(source, -1), -1, -2).conj()
@@ -36,21 +36,26 @@ def cholesky(op: s.CholeskyOp, operand: Array) -> Array:
             out[place] = np.linalg.cholesky(full[place])
         except np.linalg.LinAlgError:  # not positive definite: XLA gives nan
             out[place] = np.nan
-    return narrow(out if op.lower else np.swapaxes(out, -1, -2).conj(), operand.dtype)
+    return narrow(out if op.lower else np.swapaxes(out, -1, -2).conj(), given)
 
 
 @semantics(s.TriangularSolveOp)
 def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
-    dtype, a, b = b.dtype, widen(a), widen(b)
+    given, a, b = a.dtype, widen(a), widen(b)
     matrix = np.tril(a) if op.lower else np.triu(a)
     if op.unit_diagonal:
-        eye = np.eye(a.shape[-1], dtype=a.dtype)
-        matrix = matrix * (1 - eye) + eye
+        matrix = np.where(np.eye(a.shape[-1], dtype=np.bool_), np.ones_like(a), matrix)
     if op.transpose_a is not Transpose.NO_TRANSPOSE:
         matrix = np.swapaxes(matrix, -1, -2)
     if op.transpose_a is Transpose.ADJOINT:
         matrix = matrix.conj()
-    if op.left_side:
-        return narrow(np.asarray(np.linalg.solve(matrix, b)), dtype)
-    swapped = np.linalg.solve(np.swapaxes(matrix, -1, -2), np.swapaxes(b, -1, -2))
-    return narrow(np.swapaxes(swapped, -1, -2), dtype)
+    if not op.left_side:
+        matrix, b = np.swapaxes(matrix, -1, -2), np.swapaxes(b, -1, -2)
+    x = np.zeros_like(b)
+    # Each of the two transposes turns a lower triangle into an upper one.
+    forwards = op.lower ^ (op.transpose_a is not Transpose.NO_TRANSPOSE) ^ (not op.left_side)
+    size = a.shape[-1]
+    for i in range(size) if forwards else reversed(range(size)):
+        row = b[..., i, :] - np.einsum("...k,...km->...m", matrix[..., i, :], x)
+        x[..., i, :] = row / matrix[..., i, i, None]
+    return narrow(x if op.left_side else np.swapaxes(x, -1, -2), given)

@@ -17,13 +17,19 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.contraction import 
     complex_product,
     convert_tensor,
 )
+from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     Lowering,
     Size,
     lowering,
     tensor_constant,
 )
-from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_pad, build_reverse, build_transpose
+from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import (
+    build_pad,
+    build_pad_at_run_time,
+    build_reverse,
+    build_transpose,
+)
 from tesselle.passes.global_optimization.stablehlo_to_linalg.window import window_counts
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import I32, DType
@@ -52,12 +58,15 @@ def convolution(op: s.ConvolutionOp, b: Lowering) -> Value:
 def dynamic_conv(op: s.DynamicConvOp, b: Lowering) -> Value:
     elements = constant_elements(op.padding)
     if elements is None:
-        raise Unsupported("dynamic_conv with padding that is not constant is not supported", op.location, op.name)
+        values = index_elements(b, op.padding)
+        return build_convolution(op, b, tuple(zip(values[::2], values[1::2], strict=True)))
     flat = [int(v) for v in elements.array.reshape(-1)]
     return build_convolution(op, b, tuple(zip(flat[::2], flat[1::2], strict=True)))
 
 
-def build_convolution(op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[int, int]]) -> Value:
+def build_convolution(
+    op: s.ConvolutionOp | s.DynamicConvOp, b: Lowering, padding: Sequence[tuple[Size, Size]]
+) -> Value:
     """Convolves, and lays out the result."""
     out_type = op.result_type
     dtype = out_type.dtype
@@ -78,7 +87,7 @@ def _convolve(
     b: Lowering,
     lhs: Value,
     rhs: Value,
-    padding: Sequence[tuple[int, int]],
+    padding: Sequence[tuple[Size, Size]],
     accumulator: DType,
 ) -> Value:
     """Pads and lays out the operands and convolves by groups: [N, spatial…, F] with elements of `accumulator`."""
@@ -98,14 +107,13 @@ def _convolve(
     element = tensor_type(x).dtype
     zero = tensor_constant(b, DenseElements.splat(0, TensorType((), element)))
     base = op.lhs_dilation or (1,) * spatial
-    x = build_pad(
-        b,
-        x,
-        zero,
-        [0, *(p[0] for p in padding), 0],
-        [0, *(p[1] for p in padding), 0],
-        [0, *(d - 1 for d in base), 0],
-    )
+    interior = [0, *(d - 1 for d in base), 0]
+    known = [(low, high) for low, high in padding if isinstance(low, int) and isinstance(high, int)]
+    if len(known) == len(padding):
+        x = build_pad(b, x, zero, [0, *(p[0] for p in known), 0], [0, *(p[1] for p in known), 0], interior)
+    else:
+        low, high = [0, *(p[0] for p in padding), 0], [0, *(p[1] for p in padding), 0]
+        x = build_pad_at_run_time(b, x, zero, low, high, interior)
     groups = op.feature_group_count
     if op.batch_group_count > 1:
         groups = op.batch_group_count

@@ -13,8 +13,7 @@ from tesselle.ir.core import Value, constant_elements
 from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, Size, lowering
-from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_iota, build_pad
-from tesselle.support.diagnostics import Unsupported
+from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_iota, build_pad, build_pad_at_run_time
 from tesselle.support.dtypes import INDEX
 
 
@@ -71,29 +70,20 @@ def dynamic_reshape(op: s.DynamicReshapeOp, b: Lowering) -> Value:
     return b.cast(b.reshape(op.operand, sizes_of(b, op.output_shape, t)), t)
 
 
-def _constants(op: s.DynamicPadOp, value: Value, what: str) -> list[int]:
+def known_numbers(value: Value) -> list[int] | None:
+    """The elements of a constant; None when the value is none."""
     elements = constant_elements(value)
-    if elements is None:
-        raise Unsupported(f"dynamic_pad with {what} that is not constant is not supported", op.location, op.name)
-    return [int(x) for x in elements.array.reshape(-1)]
+    return None if elements is None else [int(x) for x in elements.array.reshape(-1)]
 
 
 @lowering(s.DynamicPadOp)
 def dynamic_pad(op: s.DynamicPadOp, b: Lowering) -> Value:
-    if all(constant_elements(v) is not None for v in (op.edge_padding_low, op.edge_padding_high)):
-        low, high = _constants(op, op.edge_padding_low, "low"), _constants(op, op.edge_padding_high, "high")
-        interior = _constants(op, op.interior_padding, "interior padding")
+    amounts = [known_numbers(v) for v in (op.edge_padding_low, op.edge_padding_high, op.interior_padding)]
+    low, high, interior = amounts
+    if low is not None and high is not None and interior is not None:
         return b.cast(build_pad(b, op.operand, op.padding_value, low, high, interior), op.result_type)
-    if any(_constants(op, op.interior_padding, "interior padding")):
-        raise Unsupported("dynamic_pad with interior padding is not supported", op.location, op.name)
-    low_values, high_values = index_elements(b, op.edge_padding_low), index_elements(b, op.edge_padding_high)
-    t = tensor_type(op.operand)
-    none = (None,) * t.rank
-    out = TensorType(none, t.dtype)
-    padded = tensor.PadOp(
-        op.operand, b.scalar(op.padding_value), tuple(low_values), tuple(high_values), none, none, out
-    )
-    return b.cast(b.insert(padded).result, op.result_type)
+    columns = [index_elements(b, v) for v in (op.edge_padding_low, op.edge_padding_high, op.interior_padding)]
+    return b.cast(build_pad_at_run_time(b, op.operand, op.padding_value, *columns), op.result_type)
 
 
 @lowering(s.RealDynamicSliceOp)

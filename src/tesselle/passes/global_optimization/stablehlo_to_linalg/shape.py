@@ -28,7 +28,8 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     splat_scalar,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert
-from tesselle.support.dtypes import I32, DType
+from tesselle.passes.index_arithmetic import IndexBuilder
+from tesselle.support.dtypes import I1, I32, INDEX, DType
 
 
 @lowering(s.ConstantOp)
@@ -279,6 +280,52 @@ def build_pad(
     shape = tuple(None if d is None else d + x + y for d, x, y in zip(t.shape, low, high, strict=True))
     out = TensorType(shape, t.dtype)
     return b.insert(tensor.PadOp(value, b.scalar(padding_value), (), (), tuple(low), tuple(high), out)).result
+
+
+def build_pad_at_run_time(
+    b: Lowering,
+    value: Value,
+    padding_value: Value,
+    low: Sequence[Size],
+    high: Sequence[Size],
+    interior: Sequence[Size],
+) -> Value:
+    """result[i] = value[j] where i = low + j * (interior + 1) has a solution j in the value, else the padding value."""
+    t = tensor_type(value)
+    rank = t.rank
+    index = IndexBuilder(b)
+    steps = [index.value(index.add(gap, 1)) for gap in interior]
+    lows = [index.value(x) for x in low]
+    shape: list[Size] = []
+    for size, first, last, gap in zip(b.dims(value), low, high, interior, strict=True):
+        gaps: Size
+        if isinstance(size, int):
+            gaps = max(size - 1, 0)
+        else:
+            gaps = b.insert(a.MaxSIOp(b.insert(a.SubIOp(size, b.index(1))).result, b.index(0))).result
+        shape.append(index.add(index.add(size, index.multiply(gaps, gap)), index.add(first, last)))
+    if 0 in t.shape:
+        return b.fill(b.scalar(padding_value), shape)
+    scalars = [b.scalar(padding_value), *lows, *steps, *(index.value(n) for n in b.dims(value))]
+
+    def body(n: Builder, args: list[Value]) -> Value:
+        fill, first, step, size = args[0], *(args[1 + k * rank : 1 + (k + 1) * rank] for k in range(3))
+        start = n.insert(a.ConstantOp(0, INDEX)).result
+        hit: Value = n.insert(a.ConstantOp(True, I1)).result
+        place: list[Value] = []
+        for d in range(rank):
+            moved = n.insert(a.SubIOp(n.insert(IndexOp(d)).result, first[d])).result
+            j = n.insert(a.DivSIOp(moved, step[d])).result
+            exact = n.insert(a.CmpIOp(a.CmpIPredicate.EQ, n.insert(a.MulIOp(j, step[d])).result, moved)).result
+            # In front of the value `moved` is negative: unsigned it is larger than every size.
+            reach = n.insert(a.MulIOp(size[d], step[d])).result
+            inside = n.insert(a.CmpIOp(a.CmpIPredicate.ULT, moved, reach)).result
+            here = n.insert(a.AndIOp(exact, inside)).result
+            hit = n.insert(a.AndIOp(hit, here)).result
+            place.append(n.insert(a.SelectOp(here, j, start)).result)
+        return n.insert(a.SelectOp(hit, n.insert(tensor.ExtractOp(value, tuple(place))).result, fill)).result
+
+    return b.elementwise(scalars, [AffineMap(rank, 0, ())] * len(scalars), shape, t.dtype, body)
 
 
 def _pad_interior(b: Lowering, value: Value, padding_value: Value, interior: Sequence[int]) -> Value:

@@ -1,0 +1,62 @@
+"""A program from a source of random choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from tesselle.dialects.core import func
+from tesselle.dialects.core.builtin import ModuleOp
+from tesselle.ir.core import Block, Region, Value
+from tesselle.ir.text import print_op
+from tesselle.ir.types import FunctionType
+
+from . import control, elementwise, movement, structured
+from .scope import Scope
+from .values import Array
+
+SIMPLE = {**elementwise.MAKERS, **movement.MAKERS, **structured.MAKERS}
+_CONTROL_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Program:
+    """MLIR text with a function @main, and its arguments."""
+
+    text: str
+    arguments: tuple[Array, ...]
+
+
+def grow(scope: Scope) -> None:
+    """Add one operation, with what makes its operands."""
+    random = scope.random
+    if random.random() < _CONTROL_SHARE:
+        makers = list(control.MAKERS)
+        random.choices(makers, list(control.MAKERS.values()))[0](scope, grow)
+    else:
+        random.choices(list(SIMPLE), list(SIMPLE.values()))[0](scope)
+
+
+def generate(random: Random, max_operations: int = 30) -> Program:
+    """A program of 1 to about `max_operations` operations.
+
+    What nobody uses is a result, and in every third program so is every other value: then nothing can be computed
+    without being seen.
+    """
+    block = Block([])
+    scope = Scope(random, block)
+    for _ in range(round(max_operations ** random.random())):
+        grow(scope)
+    if not scope.values:
+        scope.pick()
+    everything = random.random() < 0.33
+    results = [v for v in scope.values if v.defining_op is not None and (everything or not v.uses)]
+    return to_program(block, results or scope.values[-1:], tuple(scope.arrays))
+
+
+def to_program(block: Block, results: list[Value], arguments: tuple[Array, ...]) -> Program:
+    block.append(func.ReturnOp(results))
+    t = FunctionType(tuple(a.type for a in block.args), tuple(v.type for v in results))
+    module = ModuleOp.empty()
+    module.body.append(func.FuncOp("main", t, Region([block])))
+    return Program(print_op(module), arguments)
