@@ -10,6 +10,7 @@ from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
 
@@ -25,6 +26,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         ExpandRng(),
         ExpandLinearAlgebra(),
         ExpandFft(),
+        RefineShapes(),
         SimplifyStablehlo(),
     )
 
@@ -42,6 +44,7 @@ __all__ = [
     "ExpandQuantized",
     "ExpandRng",
     "InlineCalls",
+    "RefineShapes",
     "SimplifyStablehlo",
     "input_passes",
 ]
