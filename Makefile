@@ -1,14 +1,14 @@
 # Everything runs in .venv, which needs only Python >= 3.11, make and a C++20 compiler; CMake and Ninja come from PyPI.
 #
-#   make demo      compile a real sentence-embedding model and run it
-#   make test      the whole test suite
+#   make demo         compile a real sentence-embedding model and run it
+#   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
-#   make check     linters, types, import rules, formatting
-#   make bench     the benchmarks, beside JAX and NumPy in the same run
-#   make docs      the documentation, into site/
-#   make native    rebuild the native runtime after a change in native/
-#   make format    put Python and C++ into their canonical form
-#   make lock      renew requirements.lock from the ranges in pyproject.toml
+#   make check        linters, types, import rules, formatting
+#   make bench        the benchmarks, beside JAX and NumPy in the same run
+#   make docs         the documentation, into site/
+#   make native       rebuild the native runtime after a change in native/
+#   make format       put Python and C++ into their canonical form
+#   make lock         renew requirements.lock from the ranges in pyproject.toml
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

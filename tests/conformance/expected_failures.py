@@ -21,15 +21,7 @@ class Expected:
     reason: str
 
 
-_LATER = "no lowering yet"
-EXPECTED: tuple[Expected, ...] = (
-    Expected("approx_top_k_.*", Outcome.UNSUPPORTED, _LATER),
-    Expected("(acos|acosh|asin|asinh|atan|atanh|cosh|sinh)_shape_complex.*", Outcome.UNSUPPORTED, _LATER),
-    Expected("(bessel_i1e|nextafter|rng_bit_generator)_.*", Outcome.UNSUPPORTED, _LATER),
-    Expected("(cholesky|custom_linear_solve|eig|eigh|fft|lu|qr|svd)_.*", Outcome.UNSUPPORTED, _LATER),
-    Expected("(triangular_solve|tridiagonal_solve)_.*", Outcome.UNSUPPORTED, _LATER),
-    Expected("(lgamma_shape|igammac_dtypes_lhs)_float32_.*", Outcome.DIFFER, "lgamma cancels where it is small"),
-)
+EXPECTED: tuple[Expected, ...] = ()
 
 
 def expected(case: Case, entries: Sequence[Expected] = EXPECTED) -> Expected | None:

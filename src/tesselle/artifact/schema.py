@@ -18,7 +18,7 @@ from tesselle.support.custom_calls import CustomCall
 from tesselle.support.diagnostics import ArtifactError
 from tesselle.support.dtypes import DTYPES, DType
 
-SCHEMA_VERSION = (1, 1)
+SCHEMA_VERSION = (1, 2)
 MAX_RANK = 64
 """Highest rank of a tensor at the border of a program."""
 
@@ -27,15 +27,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """An argument or a result; None in `shape` is a dimension that the call decides."""
+    """An argument or a result; None in `shape` is a dimension that the call decides.
+
+    `quantization` is the element type of the source, in MLIR's text, where that was quantized: the elements are what it
+    stores.
+    """
 
     name: str
     dtype: DType
     shape: tuple[int | None, ...]
+    quantization: str = ""
 
     def __str__(self) -> str:
         dims = "".join("?x" if d is None else f"{d}x" for d in self.shape)
-        return f"{self.name}: tensor<{dims}{self.dtype}>" if self.name else f"tensor<{dims}{self.dtype}>"
+        element = self.quantization or self.dtype
+        return f"{self.name}: tensor<{dims}{element}>" if self.name else f"tensor<{dims}{element}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +185,10 @@ class _Fields:
             raise _error(path, "missing")
         return read(self._left.pop(name), path)
 
+    def take_or(self, name: str, read: Callable[[Any, str], T], default: T) -> T:
+        """A field that earlier versions of the schema do not have."""
+        return self.take(name, read) if name in self._left else default
+
     def finish(self) -> None:
         if self._left:
             name = next(iter(self._left))
@@ -272,7 +282,12 @@ def _sha256(value: Any, path: str) -> str:
 
 def _tensor(value: Any, path: str) -> TensorSpec:
     f = _Fields(value, path)
-    spec = TensorSpec(f.take("name", _string), f.take("dtype", _dtype), f.take("shape", _shape))
+    spec = TensorSpec(
+        f.take("name", _string),
+        f.take("dtype", _dtype),
+        f.take("shape", _shape),
+        f.take_or("quantization", _string, ""),
+    )
     f.finish()
     return spec
 

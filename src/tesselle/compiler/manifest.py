@@ -24,6 +24,7 @@ from tesselle.dialects.vm import ops as vm
 from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, TensorType, Type
+from tesselle.passes.input.expand_quantized import QUANTIZATION
 from tesselle.passes.stream.convert_to_stream import SIGNATURE
 from tesselle.passes.stream.pack_transients import PEAK_BYTES
 from tesselle.support.locations import Location, NameLocation
@@ -80,25 +81,28 @@ def _function_record(op: vm.FuncOp) -> FunctionRecord:
     signature = op.attributes.get(SIGNATURE)
     assert isinstance(signature, FunctionType)
     entry = op.body.blocks[0]
-    arguments = _argument_names(entry.args, _dictionaries(op.attributes.get("arg_attrs"), len(signature.inputs)))
-    results = _result_names(_dictionaries(op.attributes.get("res_attrs"), len(signature.results)))
+    of_arguments = _dictionaries(op.attributes.get("arg_attrs"), len(signature.inputs))
+    of_results = _dictionaries(op.attributes.get("res_attrs"), len(signature.results))
     peak = op.attributes.get(PEAK_BYTES)
     place = op.location.file_location()
     return FunctionRecord(
         name=op.sym_name,
-        arguments=_specs(arguments, signature.inputs),
-        results=_specs(results, signature.results),
+        arguments=_specs(_argument_names(entry.args, of_arguments), of_arguments, signature.inputs),
+        results=_specs(_result_names(of_results), of_results, signature.results),
         vm_function=op.sym_name,
         location=str(place) if place is not None else "",
         peak_transient_bytes=peak if isinstance(peak, int) else None,
     )
 
 
-def _specs(names: Sequence[str], types: Sequence[Type]) -> tuple[TensorSpec, ...]:
+def _specs(
+    names: Sequence[str], attributes: Sequence[Mapping[str, Attribute]], types: Sequence[Type]
+) -> tuple[TensorSpec, ...]:
     specs: list[TensorSpec] = []
-    for name, t in zip(names, types, strict=True):
+    for name, given, t in zip(names, attributes, types, strict=True):
         assert isinstance(t, TensorType)
-        specs.append(TensorSpec(name, t.dtype, t.shape))
+        quantization = given.get(QUANTIZATION)
+        specs.append(TensorSpec(name, t.dtype, t.shape, quantization if isinstance(quantization, str) else ""))
     return tuple(specs)
 
 

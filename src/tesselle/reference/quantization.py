@@ -25,7 +25,7 @@ from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import TensorType
 from tesselle.reference import numerics as n
-from tesselle.reference.registry import Array
+from tesselle.reference.registry import Array, semantics
 
 RunOp = Callable[[Op, Sequence[Array]], "list[Array]"]
 
@@ -48,8 +48,12 @@ def quantize(x: Array, t: QuantizedType) -> Array:
     low, high = (n.convert(np.array(v, np.int64), t.expressed) for v in (t.storage_min, t.storage_max))
     scaled = n.widened(np.divide)(x, _scales(t, x.ndim))
     moved = n.widened(np.add)(scaled, zero_points)
-    clamped = n.widened(lambda v, a, b: np.minimum(np.maximum(v, a), b))(moved, low, high)
+    clamped = n.widened(_clamp)(moved, low, high)
     return n.convert(n.widened(np.rint)(clamped), t.storage)
+
+
+def _clamp(x: Array, low: Array, high: Array) -> Array:
+    return np.minimum(np.maximum(x, low), high)
 
 
 def _scales(t: QuantizedType, rank: int) -> Array:
@@ -69,14 +73,17 @@ def requantize(x: Array, source: QuantizedType, target: QuantizedType) -> Array:
 
 def run_quantized(op: Op, operands: Sequence[Array], run: RunOp) -> list[Array]:
     """The results of an operation on quantized tensors; `run` computes on plain ones, and on what is stored."""
-    if isinstance(op, UniformQuantizeOp | UniformDequantizeOp):
-        return [_store(_floats(operands[0], op.operand), op.results[0])]
     if computes_in_floats(op):
         results = run(_on_floats(op), [_floats(x, v) for x, v in zip(operands, op.operands, strict=True)])
         return [_store(np.asarray(x), v) for x, v in zip(results, op.results, strict=True)]
     if isinstance(op, CollectiveBroadcastOp | CollectivePermuteOp):
         return _around_zero_point(op, operands, run)
     return run(op, _promoted(op, operands))
+
+
+@semantics(UniformQuantizeOp, UniformDequantizeOp)
+def uniform_quantize(op: UniformQuantizeOp | UniformDequantizeOp, x: Array) -> Array:
+    return _store(_floats(x, op.operand), op.result)
 
 
 def _floats(x: Array, value: Value) -> Array:

@@ -12,9 +12,9 @@ last axis is then
 Other axes are brought to the end. The largest constant is of 128 × 128 numbers, whatever the length. Angles are reduced
 as integers and evaluated in double precision, so that every entry is correctly rounded but for the last place.
 
-Sources: Gentleman and Sande, "Fast Fourier Transforms: for fun and profit" (1966), the four-step method; Bailey, "FFTs in
-external or hierarchical memory" (1990); Bluestein, "A linear filtering approach to the computation of the discrete
-Fourier transform" (1970).
+Sources: Gentleman and Sande, "Fast Fourier Transforms: for fun and profit" (1966), and Bailey, "FFTs in external or
+hierarchical memory" (1990), for the four-step method; Bluestein, "A linear filtering approach to the computation of
+the discrete Fourier transform" (1970).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from tesselle.dialects.stablehlo.attributes import FftType
 from tesselle.dialects.stablehlo.linear_algebra import FftOp
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
-from tesselle.passes.input.stablehlo_builder import Array, StablehloBuilder
+from tesselle.ir.rewrite import Rewriter, pattern
+from tesselle.passes.input.stablehlo_builder import Array, StablehloBuilder, expand
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DType
 
@@ -49,11 +50,16 @@ class ExpandFft(Pass):
 
     def run(self, module: Op) -> None:
         for op in [op for op in module.walk() if isinstance(op, FftOp)]:
-            t = tensor_type(op.operand)
-            if not t.is_static:
-                raise Unsupported(f"fft of {t}: its dimensions must be static", op.location, op.name)
-            assert op.parent is not None
-            op.replace_with(_Expansion(StablehloBuilder(op.parent, op, op.location), op).result())
+            expand(op, fft_by_matrices)
+
+
+@pattern
+def fft_by_matrices(op: FftOp, rw: Rewriter) -> Value:
+    """fft(x) -> dot_general(x, constant) …"""
+    t = tensor_type(op.operand)
+    if not t.is_static:
+        raise Unsupported(f"fft of {t}: its dimensions must be static", op.location, op.name)
+    return _Expansion(StablehloBuilder.of(rw), op).result()
 
 
 # ---------------------------------------------------------------------------------------------- tables
@@ -198,26 +204,18 @@ class _Expansion:
         """
         b = self.b
         rows, half = b.shape(x)
-        planes = self.to_planes(x)
-        if n <= STEP:
-            w = dft_matrix(n, 1)[:half] / n
-            mirrored = np.arange(1, (n + 1) // 2)
-            w[mirrored] *= 2
-            table = np.stack([w.real, -w.imag])
-            table[1, 0] = 0
-            if n % 2 == 0:
-                table[1, n // 2] = 0
-            return b.dot(planes, self.constant(table), ((1, 2), (0, 1)))
         keep = np.ones((2, half))
         keep[1, 0] = 0
         if n % 2 == 0:
             keep[1, half - 1] = 0
-        planes = self.select(keep, planes)
-        if n > 1:
-            mirror = b.reverse(b.slice(planes, 2, 1, (n + 1) // 2), 2)
-            signs = np.broadcast_to(np.array([[1.0], [-1.0]]), (2, (n - 1) // 2))
-            mirror = b.multiply(mirror, self.rows_of(signs, rows))
-            planes = b.concatenate([planes, mirror], 2)
+        planes = self.select(keep, self.to_planes(x))
+        if n <= STEP:
+            w = dft_matrix(n, 1)[:half] / n
+            w[1 : (n + 1) // 2] *= 2
+            return b.dot(planes, self.constant(np.stack([w.real, -w.imag])), ((1, 2), (0, 1)))
+        mirror = b.reverse(b.slice(planes, 2, 1, (n + 1) // 2), 2)
+        signs = np.broadcast_to(np.array([[1.0], [-1.0]]), (2, (n - 1) // 2))
+        planes = b.concatenate([planes, b.multiply(mirror, self.rows_of(signs, rows))], 2)
         out = self.transform(planes, 1, 1 / n)
         return b.reshape(b.slice(out, 1, 0, 1), (rows, n))
 

@@ -1,13 +1,13 @@
-"""expand-linear-algebra: cholesky and triangular_solve become loops over blocks of columns, whose work is in dot_general.
+"""expand-linear-algebra: cholesky and triangular_solve become loops over blocks; their work is in dot_general.
 
-    cholesky(a):                  for each block k:  p = a[:, k] - l l[k, :]^H
-                                                     d = cholesky(p[k]), column by column
-                                                     l[:, k] = p d^-H, where rows are not above the block
-    triangular_solve(a, b):       for each block k:  x[k] = d[k] (b[k] - a[k, :] x),   d[k] = a[k, k]^-1 for all k at once
+    cholesky(a):             for each block k:  p = a[:, k] - l l[k, :]^H
+                                                d = cholesky(p[k]), column by column
+                                                l[:, k] = p d^-H, where rows are not above the block
+    triangular_solve(a, b):  for each block k:  x[k] = d[k] (b[k] - a[k, :] x),   d[k] = a[k, k]^-1, found before
 
-Blocks are of 32; a matrix that is no multiple of it is padded by the identity. Every other form of a triangular system
-(right side, upper, transposed) is a lower one on the left of transposed or reversed matrices. Only the triangle that the
-operation names is read. f16 and bf16 are computed in f32.
+Blocks are of 32; a matrix that is no multiple of it is padded by the identity. Every other form of a triangular
+system (right side, upper, transposed) is a lower one on the left of transposed or reversed matrices. Only the
+triangle that the operation names is read. f16 and bf16 are computed in f32.
 
 Sources: Golub and Van Loan, "Matrix Computations", 4th ed., 4.2 and 3.1; XLA's CholeskyExpander, whose results where a
 matrix is not positive definite are nan throughout.
@@ -26,7 +26,8 @@ from tesselle.dialects.stablehlo.attributes import ComparisonDirection, Transpos
 from tesselle.dialects.stablehlo.linear_algebra import CholeskyOp, TriangularSolveOp
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
-from tesselle.passes.input.stablehlo_builder import StablehloBuilder
+from tesselle.ir.rewrite import Rewriter, pattern
+from tesselle.passes.input.stablehlo_builder import StablehloBuilder, expand
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import F32, I1, DType
 
@@ -41,12 +42,27 @@ class ExpandLinearAlgebra(Pass):
 
     def run(self, module: Op) -> None:
         for op in [op for op in module.walk() if isinstance(op, CholeskyOp | TriangularSolveOp)]:
-            for v in op.operands:
-                if not tensor_type(v).is_static:
-                    raise Unsupported(f"{op.name} of {v.type}: its dimensions must be static", op.location, op.name)
-            assert op.parent is not None
-            b = StablehloBuilder(op.parent, op, op.location)
-            op.replace_with(_cholesky(b, op) if isinstance(op, CholeskyOp) else _triangular_solve(b, op))
+            expand(op, cholesky_by_blocks if isinstance(op, CholeskyOp) else solve_by_blocks)
+
+
+@pattern
+def cholesky_by_blocks(op: CholeskyOp, rw: Rewriter) -> Value:
+    """cholesky(a) -> while over blocks of columns"""
+    _require_static(op)
+    return _cholesky(StablehloBuilder.of(rw), op)
+
+
+@pattern
+def solve_by_blocks(op: TriangularSolveOp, rw: Rewriter) -> Value:
+    """triangular_solve(a, b) -> while over blocks of rows"""
+    _require_static(op)
+    return _triangular_solve(StablehloBuilder.of(rw), op)
+
+
+def _require_static(op: Op) -> None:
+    for v in op.operands:
+        if not tensor_type(v).is_static:
+            raise Unsupported(f"{op.name} of {v.type}: its dimensions must be static", op.location, op.name)
 
 
 def _computed_in(dtype: DType) -> DType:
@@ -60,7 +76,7 @@ def _adjoint(b: StablehloBuilder, x: Value) -> Value:
 def _triangle(b: StablehloBuilder, x: Value, *, lower: bool, diagonal: bool = True) -> Value:
     """x where it stands in a triangle, else 0: nothing outside is looked at, be it nan."""
     shape = b.shape(x)
-    inside = np.tri(*shape[-2:], 0 if diagonal else -1, dtype=np.bool_)
+    inside = np.tri(shape[-2], shape[-1], 0 if diagonal else -1, dtype=bool)
     mask = b.broadcast(b.constant(inside if lower else inside.T), shape, (1, 2))
     return b.select(mask, x, b.full(0, shape, tensor_type(x).dtype))
 
@@ -229,10 +245,7 @@ def _solve_in_blocks(b: StablehloBuilder, low: Value, right: Value) -> Value:
     low, right = _pad_with_identity(b, low, size), b.pad(right, 1, size - n)
     dtype = tensor_type(right).dtype
     corners = b.concatenate(
-        [
-            b.slice(b.slice(low, 1, k * BLOCK, (k + 1) * BLOCK), 2, k * BLOCK, (k + 1) * BLOCK)
-            for k in range(count)
-        ],
+        [b.slice(b.slice(low, 1, k * BLOCK, (k + 1) * BLOCK), 2, k * BLOCK, (k + 1) * BLOCK) for k in range(count)],
         0,
     )
     inverses = b.reshape(_inverse_of_lower(b, corners), (count, batch, BLOCK, BLOCK))

@@ -137,7 +137,8 @@ def _with_quantization(
     attributes: Sequence[Mapping[str, Attribute]] | None, types: Sequence[Type]
 ) -> tuple[Mapping[str, Attribute], ...] | None:
     """The dictionaries of arguments or results, which learn how those of quantized type are quantized."""
-    found = [dict(d) for d in attributes] if attributes is not None else [{} for _ in types]
+    nothing: Mapping[str, Attribute] = {}
+    found = [dict(d) for d in attributes or [nothing] * len(types)]
     for d, t in zip(found, types, strict=True):
         element = quantized_element(t)
         if element is not None:
@@ -145,20 +146,25 @@ def _with_quantization(
     return tuple(found) if any(found) else None
 
 
-def _expand(op: Op, quantized: Mapping[Value, QuantizedType], promotions: Mapping[int, QuantizedType]) -> None:
-    """Surround `op`, whose quantized operands and results have stored types by now, by what it asks for."""
+def _expand(op: Op, quantized: dict[Value, QuantizedType], promotions: Mapping[int, QuantizedType]) -> None:
+    """Surround `op`, whose quantized operands and results have stored types by now, by what it asks for.
+
+    Values that take the place of results are added to `quantized`.
+    """
     before = _Arithmetic(Builder.before_op(op))
     if isinstance(op, UniformQuantizeOp | UniformDequantizeOp):
         source, target = quantized.get(op.operand), quantized.get(op.result)
         value = op.operand if source is None else before.dequantize(op.operand, source)
-        op.replace_with(value if target is None else before.quantize(value, target))
+        if target is not None:
+            value = before.quantize(value, target)
+            quantized[value] = target
+        op.replace_with(value)
     elif computes_in_floats(op):
-        for i, v in enumerate(op.operands):
-            if v in quantized:
-                op.set_operand(i, before.dequantize(v, quantized[v]))
+        floats = {v: before.dequantize(v, quantized[v]) for v in dict.fromkeys(op.operands) if v in quantized}
+        op.set_operands([floats.get(v, v) for v in op.operands])
         _quantize_results(op, quantized)
     elif isinstance(op, CollectiveBroadcastOp | CollectivePermuteOp):
-        _around_zero_point(op, quantized[op.operand])
+        _around_zero_point(op, quantized)
     else:
         for i, target in promotions.items():
             source = quantized.get(op.operands[i])
@@ -166,7 +172,7 @@ def _expand(op: Op, quantized: Mapping[Value, QuantizedType], promotions: Mappin
                 op.set_operand(i, before.quantize(before.dequantize(op.operands[i], source), target))
 
 
-def _quantize_results(op: Op, quantized: Mapping[Value, QuantizedType]) -> None:
+def _quantize_results(op: Op, quantized: dict[Value, QuantizedType]) -> None:
     after = _Arithmetic(Builder.after_op(op))
     after.b.location = op.location
     for result in op.results:
@@ -177,12 +183,14 @@ def _quantize_results(op: Op, quantized: Mapping[Value, QuantizedType]) -> None:
         assert isinstance(result.type, TensorType)
         result.type = result.type.with_dtype(target.expressed)
         stored = after.quantize(result, target)
+        quantized[stored] = target
         for user, index in users:
             user.set_operand(index, stored)
 
 
-def _around_zero_point(op: CollectiveBroadcastOp | CollectivePermuteOp, t: QuantizedType) -> None:
+def _around_zero_point(op: CollectiveBroadcastOp | CollectivePermuteOp, quantized: dict[Value, QuantizedType]) -> None:
     """What no process sends is quantize(0), stored as the zero point and not as 0: send differences, which may wrap."""
+    t = quantized[op.operand]
     if not any(t.zero_points):
         return
     before, after = _Arithmetic(Builder.before_op(op)), _Arithmetic(Builder.after_op(op))
@@ -192,6 +200,7 @@ def _around_zero_point(op: CollectiveBroadcastOp | CollectivePermuteOp, t: Quant
     op.set_operand(0, before.b.insert(SubtractOp(operand, before.full(zero, operand))).result)
     users = list(op.result.uses)
     moved = after.b.insert(AddOp(op.result, after.full(zero, op.result))).result
+    quantized[moved] = t
     for user, index in users:
         user.set_operand(index, moved)
 

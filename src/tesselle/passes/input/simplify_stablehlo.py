@@ -1,9 +1,7 @@
-"""simplify-stablehlo: remove what has no meaning for one device, and take tuples apart.
+"""simplify-stablehlo: remove what has no meaning for one device.
 
 optimization_barrier(x)                 -> x          scheduling is the compiler's own
-get_tuple_element(tuple(x, y), 1)       -> y
 replica_id, partition_id                -> 0
-create_token, after_all                 -> removed with their last user
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.stablehlo.collective import PartitionIdOp, ReplicaIdOp
-from tesselle.dialects.stablehlo.control_flow import GetTupleElementOp, OptimizationBarrierOp, TupleOp
+from tesselle.dialects.stablehlo.control_flow import OptimizationBarrierOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.core import Op, Value
@@ -26,13 +24,6 @@ from tesselle.support.dtypes import UI32
 def drop_barrier(op: OptimizationBarrierOp, rw: Rewriter) -> Sequence[Value]:
     """optimization_barrier(x...) -> x..."""
     return op.values
-
-
-@pattern
-def read_tuple(op: GetTupleElementOp, rw: Rewriter) -> Value | None:
-    """get_tuple_element(tuple(x...), i) -> x[i]"""
-    made = op.operand.defining_op
-    return made.values[op.index] if isinstance(made, TupleOp) else None
 
 
 def _zero(op: Op, rw: Rewriter) -> Value:
@@ -56,4 +47,4 @@ def only_partition(op: PartitionIdOp, rw: Rewriter) -> Value:
 @dataclass(frozen=True)
 class SimplifyStablehlo(Pass):
     def run(self, module: Op) -> None:
-        apply_patterns(module, [drop_barrier, read_tuple, only_replica, only_partition])
+        apply_patterns(module, [drop_barrier, only_replica, only_partition])

@@ -17,14 +17,27 @@ from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSl
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
+from tesselle.ir.rewrite import Pattern, Rewriter
 from tesselle.ir.types import TensorType
 from tesselle.support.dtypes import I32, DType, from_numpy
 
 Array = np.ndarray[Any, Any]
 
 
+def expand(op: Op, rule: Pattern) -> None:
+    """Put what `rule` builds in place of `op`. The rules of an expansion build nothing that they apply to."""
+    values = rule(op, Rewriter(op))
+    assert isinstance(values, Value)
+    op.replace_with(values)
+
+
 class StablehloBuilder(Builder):
     """Builds operations on tensors of static shapes."""
+
+    @classmethod
+    def of(cls, rw: Rewriter) -> StablehloBuilder:
+        """Builds where the rewriter does."""
+        return cls(rw.block, rw.before, rw.location)
 
     # ------------------------------------------------------------------------------------------ constants and shapes
 

@@ -25,6 +25,7 @@ def fft(op: s.FftOp, x: Array) -> Array:
 
 @semantics(s.CholeskyOp)
 def cholesky(op: s.CholeskyOp, a: Array) -> Array:
+    given, a = a.dtype, _wide(a)
     source = a if op.lower else np.swapaxes(a, -1, -2).conj()
     low = np.tril(source)
     full = low + np.swapaxes(np.tril(source, -1), -1, -2).conj()
@@ -34,20 +35,31 @@ def cholesky(op: s.CholeskyOp, a: Array) -> Array:
             out[place] = np.linalg.cholesky(full[place])
         except np.linalg.LinAlgError:  # not positive definite: XLA gives nan
             out[place] = np.nan
-    return out if op.lower else np.swapaxes(out, -1, -2).conj()
+    return (out if op.lower else np.swapaxes(out, -1, -2).conj()).astype(given)
 
 
 @semantics(s.TriangularSolveOp)
 def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
+    given, a, b = a.dtype, _wide(a), _wide(b)
     matrix = np.tril(a) if op.lower else np.triu(a)
     if op.unit_diagonal:
-        eye = np.eye(a.shape[-1], dtype=a.dtype)
-        matrix = matrix * (1 - eye) + eye
+        matrix = np.where(np.eye(a.shape[-1], dtype=np.bool_), np.ones_like(a), matrix)
     if op.transpose_a is not Transpose.NO_TRANSPOSE:
         matrix = np.swapaxes(matrix, -1, -2)
     if op.transpose_a is Transpose.ADJOINT:
         matrix = matrix.conj()
-    if op.left_side:
-        return np.linalg.solve(matrix, b).astype(b.dtype)
-    swapped = np.linalg.solve(np.swapaxes(matrix, -1, -2), np.swapaxes(b, -1, -2))
-    return np.swapaxes(swapped, -1, -2).astype(b.dtype)
+    if not op.left_side:
+        matrix, b = np.swapaxes(matrix, -1, -2), np.swapaxes(b, -1, -2)
+    x = np.zeros_like(b)
+    # Each of the two transposes turns a lower triangle into an upper one.
+    forwards = op.lower ^ (op.transpose_a is not Transpose.NO_TRANSPOSE) ^ (not op.left_side)
+    size = a.shape[-1]
+    for i in range(size) if forwards else reversed(range(size)):
+        row = b[..., i, :] - np.einsum("...k,...km->...m", matrix[..., i, :], x)
+        x[..., i, :] = row / matrix[..., i, i, None]
+    return (x if op.left_side else np.swapaxes(x, -1, -2)).astype(given)
+
+
+def _wide(x: Array) -> Array:
+    """In a type that LAPACK has."""
+    return x if x.dtype in (np.float32, np.float64, np.complex64, np.complex128) else x.astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tesselle.dialects.chlo import elementwise as chlo
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import complex as c
 from tesselle.dialects.stablehlo import elementwise as s
@@ -170,5 +171,6 @@ COMPLEX: dict[type[Op], Emitter] = {
     s.NegateOp: _negate,
     s.RealOp: lambda b, op, args: _new(b, c.ReOp, args[0]),
     s.SubtractOp: _pairwise(a.SubFOp),
+    chlo.SquareOp: lambda b, op, args: _times(b, op, [args[0], args[0]]),
 }
 """What complex numbers have a lowering for."""
