@@ -11,9 +11,9 @@ from tesselle.dialects.stablehlo.attributes import ChannelHandle
 from tesselle.ir.core import Block, Op
 from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import TensorType
+from tesselle.reference.numerics import cast
 from tesselle.reference.processes import Group
 from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics
-from tesselle.reference.numerics import cast
 from tesselle.support.diagnostics import ExecutionError
 
 IntTable = Sequence[Sequence[int]]
