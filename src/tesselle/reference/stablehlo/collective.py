@@ -9,11 +9,9 @@ import numpy as np
 from tesselle.dialects.stablehlo import collective as s
 from tesselle.dialects.stablehlo.attributes import ChannelHandle
 from tesselle.ir.core import Block, Op
-from tesselle.ir.quantized import QuantizedType
-from tesselle.ir.types import TensorType
+from tesselle.reference.numerics import convert
 from tesselle.reference.processes import Group
 from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics
-from tesselle.reference.numerics import cast
 from tesselle.support.diagnostics import ExecutionError
 
 IntTable = Sequence[Sequence[int]]
@@ -73,9 +71,11 @@ def all_gather(op: s.AllGatherOp, runner: RegionRunner, *operands: Array) -> lis
 def _combined(block: Block, runner: RegionRunner, values: Sequence[Array]) -> Array:
     """values[0] ∘ values[1] ∘ …, element by element, in the type that the body computes in."""
     dtype = element_dtype(block.args[0].type)
-    total = cast(values[0], dtype)
-    for value in values[1:]:
-        (total,) = runner.run_elementwise(block, [total, cast(value, dtype)])
+    # What quantized operands store has been promoted before (reference.quantization).
+    promoted = [v if dtype.is_quantized else convert(v, dtype) for v in values]
+    total = promoted[0]
+    for value in promoted[1:]:
+        (total,) = runner.run_elementwise(block, [total, value])
     return np.broadcast_to(total, values[0].shape)
 
 
@@ -113,26 +113,13 @@ def all_to_all(op: s.AllToAllOp, runner: RegionRunner, *operands: Array) -> list
     ]
 
 
-def _zeros(op: Op, operand: Array) -> Array:
-    """What a process gets that nobody sends to: zeros, which for quantized numbers is their zero point."""
-    t = op.results[0].type
-    assert isinstance(t, TensorType)
-    if isinstance(t.dtype, QuantizedType):
-        points = np.asarray(t.dtype.zero_points, operand.dtype)
-        shape = [1] * operand.ndim
-        if t.dtype.axis is not None:
-            shape[t.dtype.axis] = len(points)
-        return np.array(np.broadcast_to(points.reshape(shape), operand.shape))
-    return np.zeros_like(operand)
-
-
 @region_semantics(s.CollectiveBroadcastOp)
 def collective_broadcast(op: s.CollectiveBroadcastOp, runner: RegionRunner, operand: Array) -> Array:
     """operand@group[0]; zeros for processes in no group."""
     channel = _channel(op.channel_handle)
     group = runner.process.group_of(_groups(op.replica_groups, channel, runner))
     if group is None:
-        return _zeros(op, operand)
+        return np.zeros_like(operand)
     return runner.process.exchange(op.name, channel, group, [operand])[0][0]
 
 
@@ -148,7 +135,7 @@ def collective_permute(op: s.CollectivePermuteOp, runner: RegionRunner, operand:
     for source, target in pairs:
         if target == process.id:
             (result,) = process.fetch((op.name, channel, source, target))
-    return _zeros(op, operand) if result is None else result
+    return np.zeros_like(operand) if result is None else result
 
 
 @region_semantics(s.CrossReplicaSumOp)
