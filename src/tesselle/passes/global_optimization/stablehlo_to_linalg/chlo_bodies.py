@@ -37,11 +37,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     scalar,
     widen,
 )
-<<<<<<< HEAD
 from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64
-=======
-from tesselle.support.dtypes import DTYPES, F32, F64, I32, I64, UI64
->>>>>>> chlo
 from tesselle.support.float_formats import format_of
 
 
@@ -154,16 +150,11 @@ def asin_acos_kernel(b: Builder, op: Op, args: list[Value]) -> Value:
 
 @scalar(c.SquareOp)
 def square(b: Builder, op: Op, args: list[Value]) -> Value:
-<<<<<<< HEAD
     from tesselle.dialects.stablehlo import elementwise as s
 
     if dtype_of(args[0]).is_complex:
         return complex_bodies.COMPLEX[s.MultiplyOp](b, op, [args[0], args[0]])
     return SCALARS[s.MultiplyOp](b, op, [args[0], args[0]])
-=======
-    table = COMPLEX if dtype_of(args[0]).is_complex else SCALARS
-    return table[s.MultiplyOp](b, op, [args[0], args[0]])
->>>>>>> chlo
 
 
 @scalar(c.ConjOp)
@@ -222,14 +213,8 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     """
     x, y = args
     dtype = dtype_of(x)
-<<<<<<< HEAD
     form = format_of(dtype)
     integer = DTYPES[f"i{form.storage_bits}"]
-=======
-    if dtype.bits < 16:
-        return _small_next_after(b, x, y)
-    integer = DTYPES[f"i{dtype.bits}"]
->>>>>>> chlo
     wide_x, wide_y = Expression(b, widen(b, x)), Expression(b, widen(b, y))
 
     def number(value: int) -> Value:
@@ -251,30 +236,3 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     # A sum of the two is nan when one of them is.
     nan = convert(b, (wide_x + wide_y).value, dtype)
     return _new(b, a.SelectOp, ordered, result, nan)
-
-
-def _small_next_after(b: Builder, x: Value, y: Value) -> Value:
-    """For formats of up to 8 bits, whose codes need not be ordered around zero: exact sums in f32, converted back.
-
-    A number's neighbour is one unit in the last place away; below a power of two, half a unit.
-    """
-    dtype = dtype_of(x)
-    layout = format_of(dtype)
-    scale = layout.specials == "scale"
-    smallest = math.ldexp(1.0, -layout.bias if scale else 1 - layout.bias - layout.mantissa_bits)
-    p, q = Expression(b, widen(b, x)), Expression(b, widen(b, y))
-    size = abs(p)
-    bits = _new(b, a.BitcastOp, size.value, I32)
-    power = Expression(b, _new(b, a.BitcastOp, _new(b, a.AndIOp, bits, scalar_constant(b, 0x7F800000, I32)), F32))
-    unit = power * math.ldexp(1.0, -layout.mantissa_bits)
-    unit = unit.where(unit > smallest, smallest)
-    below = (unit * 0.5).where(size.equals(power) & (unit > smallest), unit)
-    grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, (p < q).value, (p > 0.0).value)).result
-    largest = math.ldexp(2.0 - math.ldexp(1.0, -layout.mantissa_bits), (1 << layout.exponent_bits) - 2 - layout.bias)
-    inwards = p.number(largest).where(size.equals(math.inf), size - below)
-    moved = (size + unit).where(Condition(b, grows), inwards).with_sign_of(p)
-    if not scale:
-        moved = p.number(smallest).with_sign_of(q).where(p.equals(0.0), moved)
-    moved = q.where(p.equals(q), moved)
-    ordered = Condition(b, p.compare(a.CmpFPredicate.ORD, q).value)
-    return convert(b, moved.where(ordered, p + q).value, dtype)
