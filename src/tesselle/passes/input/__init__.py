@@ -5,6 +5,7 @@ from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
+from tesselle.passes.input.expand_einsum import ExpandEinsum
 from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
@@ -25,6 +26,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         FlattenTuples(),
         ExpandQuantized(),
         ExpandChlo(),
+        ExpandEinsum(),
         ExpandRng(),
         ExpandLinearAlgebra(),
         ExpandFft(),
@@ -41,6 +43,7 @@ __all__ = [
     "ExpandChlo",
     "ExpandCollectives",
     "ExpandCustomCalls",
+    "ExpandEinsum",
     "ExpandFft",
     "ExpandLinearAlgebra",
     "ExpandQuantized",
