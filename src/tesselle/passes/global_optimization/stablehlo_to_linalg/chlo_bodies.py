@@ -22,7 +22,6 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_func
 from tesselle.passes.global_optimization.stablehlo_to_linalg import special_coefficients as k
 from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX
 from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import (
-    Condition,
     Expression,
     chebyshev,
     polynomial,
@@ -37,7 +36,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     scalar,
     widen,
 )
-from tesselle.support.dtypes import DTYPES, F32, F64, I32, I64, UI64
+from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64
 from tesselle.support.float_formats import format_of
 
 
@@ -210,19 +209,22 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     """
     x, y = args
     dtype = dtype_of(x)
-    if dtype.bits < 16:
-        return _small_next_after(b, x, y)
-    integer = DTYPES[f"i{dtype.bits}"]
+    form = format_of(dtype)
+    integer = DTYPES[f"i{form.storage_bits}"]
     wide_x, wide_y = Expression(b, widen(b, x)), Expression(b, widen(b, y))
 
     def number(value: int) -> Value:
-        return scalar_constant(b, value, integer)
+        return scalar_constant(b, value - (1 << integer.bits) if value >> (integer.bits - 1) == 1 else value, integer)
 
-    bits, sign = _new(b, a.BitcastOp, x, integer), number(-(1 << (dtype.bits - 1)))
+    bits, sign = _new(b, a.BitcastOp, x, integer), number(form.sign_bit)
     away = (wide_x < wide_y).value, (wide_x > 0.0).value
     grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, *away)).result
     step = _new(b, a.SelectOp, grows, number(1), number(-1))
     moved = _new(b, a.AddIOp, bits, step)
+    if form.specials == "fnuz":
+        # There is no negative zero.
+        is_zero = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, moved, sign)).result
+        moved = _new(b, a.SelectOp, is_zero, number(0), moved)
     smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, _new(b, a.BitcastOp, y, integer), sign), number(1))
     result = _new(b, a.BitcastOp, _new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved), dtype)
     result = _new(b, a.SelectOp, wide_x.equals(wide_y).value, y, result)
@@ -230,30 +232,3 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     # A sum of the two is nan when one of them is.
     nan = convert(b, (wide_x + wide_y).value, dtype)
     return _new(b, a.SelectOp, ordered, result, nan)
-
-
-def _small_next_after(b: Builder, x: Value, y: Value) -> Value:
-    """For formats of up to 8 bits, whose codes need not be ordered around zero: exact sums in f32, converted back.
-
-    A number's neighbour is one unit in the last place away; below a power of two, half a unit.
-    """
-    dtype = dtype_of(x)
-    layout = format_of(dtype)
-    scale = layout.specials == "scale"
-    smallest = math.ldexp(1.0, -layout.bias if scale else 1 - layout.bias - layout.mantissa_bits)
-    p, q = Expression(b, widen(b, x)), Expression(b, widen(b, y))
-    size = abs(p)
-    bits = _new(b, a.BitcastOp, size.value, I32)
-    power = Expression(b, _new(b, a.BitcastOp, _new(b, a.AndIOp, bits, scalar_constant(b, 0x7F800000, I32)), F32))
-    unit = power * math.ldexp(1.0, -layout.mantissa_bits)
-    unit = unit.where(unit > smallest, smallest)
-    below = (unit * 0.5).where(size.equals(power) & (unit > smallest), unit)
-    grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, (p < q).value, (p > 0.0).value)).result
-    largest = math.ldexp(2.0 - math.ldexp(1.0, -layout.mantissa_bits), (1 << layout.exponent_bits) - 2 - layout.bias)
-    inwards = p.number(largest).where(size.equals(math.inf), size - below)
-    moved = (size + unit).where(Condition(b, grows), inwards).with_sign_of(p)
-    if not scale:
-        moved = p.number(smallest).with_sign_of(q).where(p.equals(0.0), moved)
-    moved = q.where(p.equals(q), moved)
-    ordered = Condition(b, p.compare(a.CmpFPredicate.ORD, q).value)
-    return convert(b, moved.where(ordered, p + q).value, dtype)
