@@ -18,11 +18,10 @@ from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.attributes import FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
-from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies, complex_functions, gamma_functions
+from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_functions, gamma_functions
 from tesselle.passes.global_optimization.stablehlo_to_linalg import special_coefficients as k
 from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX
 from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import (
-    Condition,
     Expression,
     chebyshev,
     polynomial,
@@ -150,11 +149,8 @@ def asin_acos_kernel(b: Builder, op: Op, args: list[Value]) -> Value:
 
 @scalar(c.SquareOp)
 def square(b: Builder, op: Op, args: list[Value]) -> Value:
-    from tesselle.dialects.stablehlo import elementwise as s
-
-    if dtype_of(args[0]).is_complex:
-        return complex_bodies.COMPLEX[s.MultiplyOp](b, op, [args[0], args[0]])
-    return SCALARS[s.MultiplyOp](b, op, [args[0], args[0]])
+    table = COMPLEX if dtype_of(args[0]).is_complex else SCALARS
+    return table[s.MultiplyOp](b, op, [args[0], args[0]])
 
 
 @scalar(c.ConjOp)
