@@ -9,6 +9,7 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -20,6 +21,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandCollectives(),
+        FlattenTuples(),
         ExpandQuantized(),
         ExpandChlo(),
         ExpandRng(),
@@ -41,6 +43,7 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "FlattenTuples",
     "InlineCalls",
     "SimplifyStablehlo",
     "input_passes",
