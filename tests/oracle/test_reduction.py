@@ -100,3 +100,16 @@ def test_sort_several() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_top_k(dtype: str) -> None:
     check(lambda x: lax.top_k(x, 4), sample(dtype, (3, 12), special=dtype == "int32"))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3), (2, 0, 0)])
+def test_nothing_to_reduce_or_to_sort(shape: tuple[int, ...]) -> None:
+    x, y = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+
+    def later(a: Any, b: Any) -> Any:
+        return tuple(jnp.where(a[0] > b[0], p, q) for p, q in zip(a, b, strict=True))
+
+    for axes in ((), (0,), tuple(range(len(shape)))):
+        check(lambda a, b, axes=axes: lax.reduce((a, b), (np.float32(-1), np.int32(7)), later, axes), x, y)
+    for axis in range(len(shape)):
+        check(lambda a, b, axis=axis: lax.sort((a, b), dimension=axis, num_keys=2), x, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -75,7 +76,8 @@ def tree_fold(
     """Inputs folded along `axes` by any body, pairwise and keeping the order, starting from `inits`."""
     kept = [d for d in range(inputs[0].ndim) if d not in axes]
     shape = tuple(inputs[0].shape[d] for d in kept)
-    flat = [x.transpose([*axes, *kept]).reshape(-1, *shape) for x in inputs]
+    terms = math.prod(inputs[0].shape[a] for a in axes)
+    flat = [x.transpose([*axes, *kept]).reshape(terms, *shape) for x in inputs]
     while flat[0].shape[0] > 1:
         even = flat[0].shape[0] // 2 * 2
         pairs = runner.run_elementwise(block, [*(x[0:even:2] for x in flat), *(x[1:even:2] for x in flat)])
@@ -97,7 +99,7 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
     """
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
-    lanes: list[Array] = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
+    lanes: list[Array] = [np.ascontiguousarray(x).reshape(math.prod(shape[:-1]), n) for x in moved]
     rows = ramp(lanes[0].shape[0])[:, None]
     place = ramp(n)
     width = 1
