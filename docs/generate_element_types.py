@@ -1,4 +1,4 @@
-"""The page of element types: which operations have which, from the table that `tests/oracle/test_matrix.py` measures."""
+"""The page of element types: which operations have which, from the table that a test measures."""
 
 from __future__ import annotations
 
