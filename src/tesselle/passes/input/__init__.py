@@ -9,7 +9,6 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
-from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -21,7 +20,6 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandCollectives(),
-        FlattenTuples(),
         ExpandQuantized(),
         ExpandChlo(),
         ExpandRng(),
@@ -43,7 +41,6 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
-    "FlattenTuples",
     "InlineCalls",
     "SimplifyStablehlo",
     "input_passes",

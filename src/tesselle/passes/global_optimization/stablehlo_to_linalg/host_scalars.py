@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from tesselle.dialects.core import tensor
+from tesselle.dialects.core import math, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import GenericOp, YieldOp
 from tesselle.ir.builder import Builder
@@ -87,6 +87,10 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
     return [v if v.type is INDEX else as_index(b, v) for v in known]
 
 
+_DEVICE_ONLY = (math.CtPopOp, math.CtLzOp)
+"""Arithmetic on integers for which the virtual machine has no instruction."""
+
+
 def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
     """A tensor of rank 0 that loop nests compute from tensors of rank 0, as host arithmetic on their elements.
 
@@ -101,7 +105,7 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
         if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in operands):
             return value
         body = source.body.block
-        if any(isinstance(o, tensor.ExtractOp) for o in body):
+        if any(isinstance(o, (tensor.ExtractOp, *_DEVICE_ONLY)) for o in body):
             return value
         mapping: dict[Value, Value] = {}
         for arg, v in zip(body.args, operands, strict=True):
