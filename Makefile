@@ -1,22 +1,25 @@
 # Everything runs in .venv, which needs only Python >= 3.11, make and a C++20 compiler; CMake and Ninja come from PyPI.
 #
-#   make demo      compile a real sentence-embedding model and run it
-#   make test      the whole test suite
+#   make demo         compile a real sentence-embedding model and run it
+#   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
-#   make check     linters, types, import rules, formatting
-#   make bench     the benchmarks, beside JAX and NumPy in the same run
-#   make docs      the documentation, into site/
-#   make native    rebuild the native runtime after a change in native/
-#   make format    put Python and C++ into their canonical form
-#   make lock      renew requirements.lock from the ranges in pyproject.toml
+#   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
+#   make check        linters, types, import rules, formatting
+#   make bench        the benchmarks, beside JAX and NumPy in the same run
+#   make docs         the documentation, into site/
+#   make native       rebuild the native runtime after a change in native/
+#   make format       put Python and C++ into their canonical form
+#   make lock         renew requirements.lock from the ranges in pyproject.toml
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test conformance check bench docs native format lock clean
+.PHONY: demo test conformance fuzz check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
+PROGRAMS ?= 10000
+SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +43,9 @@ test: $(STAMPS)/dev
 
 conformance: $(STAMPS)/dev
 	$(BIN)/python -m tests.conformance --jobs $(JOBS)
+
+fuzz: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz --programs $(PROGRAMS) --seed $(SEED) --jobs $(JOBS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .

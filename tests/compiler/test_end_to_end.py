@@ -153,3 +153,19 @@ func.func @main(%a: tensor<?x2x3xf32>, %p: tensor<f32>) -> tensor<?x2x0xf32> {
 }"""  # noqa: E501
     function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
     assert np.asarray(function(np.ones((4, 2, 3), np.float32), np.float32(0))).shape == (4, 2, 0)
+
+
+def test_a_complex_constant_that_regions_and_results_share(cache: Path) -> None:
+    """It stands in the dispatch: push constants are numbers that the host computes with."""
+    text = """
+func.func @main(%a: tensor<4xcomplex<f32>>) -> (tensor<4xcomplex<f32>>, tensor<2xcomplex<f32>>) {
+  %c = stablehlo.constant dense<(0.5, 2.0)> : tensor<complex<f32>>
+  %0 = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<complex<f32>>) -> tensor<4xcomplex<f32>>
+  %1 = stablehlo.add %a, %0 : tensor<4xcomplex<f32>>
+  %2 = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<complex<f32>>) -> tensor<2xcomplex<f32>>
+  return %1, %2 : tensor<4xcomplex<f32>>, tensor<2xcomplex<f32>>
+}"""
+    x = np.arange(4).astype(np.complex64)
+    first, second = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"](x)
+    np.testing.assert_array_equal(np.asarray(first), x + np.complex64(0.5 + 2j))
+    np.testing.assert_array_equal(np.asarray(second), np.full(2, 0.5 + 2j, np.complex64))

@@ -7,30 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from .tolerances import DEFAULT, tolerance
+from .tolerances import DEFAULT, Tolerance, tolerance
 
 Array = np.ndarray[Any, Any]
 
 
-def difference(found: Sequence[Any], expected: Sequence[Any], group: str) -> str | None:
+def difference(found: Sequence[Any], expected: Sequence[Any], group: str, *, is_gradient: bool = False) -> str | None:
     """None where all results agree; else a line about the first that does not."""
     if len(found) != len(expected):
         return f"{len(found)} results instead of {len(expected)}"
     for i, (f, e) in enumerate(zip(found, expected, strict=True)):
-        line = _difference(np.asarray(f), np.asarray(e), group)
+        line = _difference(np.asarray(f), np.asarray(e), group, is_gradient)
         if line is not None:
             return f"result {i}: {line}"
     return None
 
 
-def _difference(found: Array, expected: Array, group: str) -> str | None:
+def _difference(found: Array, expected: Array, group: str, is_gradient: bool) -> str | None:
     if found.dtype != expected.dtype or found.shape != expected.shape:
         return f"{found.dtype.name}{list(found.shape)} instead of {expected.dtype.name}{list(expected.shape)}"
     if expected.dtype.name not in DEFAULT:
         wrong = found != expected
         error = wrong.astype(np.float64)
     else:
-        wrong, error = _far(found, expected, group)
+        wrong, error = _far(found, expected, tolerance(group, expected.dtype.name, is_gradient=is_gradient))
     if not wrong.any():
         return None
     at = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
@@ -41,9 +41,8 @@ def _difference(found: Array, expected: Array, group: str) -> str | None:
     )
 
 
-def _far(found: Array, expected: Array, group: str) -> tuple[Array, Array]:
+def _far(found: Array, expected: Array, limits: Tolerance) -> tuple[Array, Array]:
     """Where the floats are too far apart, and by how many tolerances."""
-    limits = tolerance(group, expected.dtype.name)
     wide = np.complex128 if expected.dtype.kind == "c" else np.float64
     f, e = found.astype(wide), expected.astype(wide)
     if wide is np.complex128:

@@ -42,7 +42,7 @@ UNARY: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("sqrt", lax.sqrt, (*FLOATS, *COMPLEX)),
     ("tan", lax.tan, FLOATS),
     ("tanh", lax.tanh, (*FLOATS, *COMPLEX)),
-    ("square", lax.square, (*FLOATS, *INTEGERS)),
+    ("square", lax.square, (*FLOATS, *INTEGERS, *COMPLEX)),
     ("integer_pow", lambda x: lax.integer_pow(x, 5), ("float32", "int32")),
     ("asin", lax.asin, FLOATS),
     ("acos", lax.acos, FLOATS),
@@ -174,3 +174,7 @@ def test_special_functions(dtype: str) -> None:
 
 def test_integer_power() -> None:
     check(lambda x, y: x**y, sample("int32", seed=1), np.abs(sample("int32", seed=2, special=False)))
+
+
+def test_bit_cast_of_a_scalar_to_narrow_elements() -> None:
+    check(lambda x: lax.bitcast_convert_type(x, np.uint8), sample("float32", ()))

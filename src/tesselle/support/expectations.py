@@ -174,7 +174,7 @@ def _parts(x: Array) -> Array:
 
 
 def _is_float(x: Array) -> bool:
-    # NumPy's own floats are of kind f; ml_dtypes' are of kind V or f, and its integers are integers to numpy.issubdtype.
+    # The floats of ml_dtypes are of kind V or f, its integers of kind V or i and u.
     return x.dtype.kind == "f" or (x.dtype.kind == "V" and "float" in x.dtype.name)
 
 

@@ -29,6 +29,8 @@ class CloneIntoRegions(Pass):
     """
 
     def run(self, module: Op) -> None:
+        # Before and not after: it would take constants out of the regions again, where an equal one is left outside.
+        eliminate_common_subexpressions(module)
         for op in list(module.walk()):
             if isinstance(op, flow.DispatchRegionOp):
                 _RegionCloner(op).run()
@@ -37,7 +39,6 @@ class CloneIntoRegions(Pass):
             if isinstance(op, linalg.FillOp) and not _inside_region(op):
                 _fill_to_flow(op)
         eliminate_dead_code(module)
-        eliminate_common_subexpressions(module)
 
 
 def _inside_region(op: Op) -> bool:

@@ -3,11 +3,13 @@
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
+from tesselle.passes.input.expand_collectives import ExpandCollectives
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
 from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -18,6 +20,8 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
+        ExpandCollectives(),
+        FlattenTuples(),
         ExpandQuantized(),
         ExpandChlo(),
         ExpandRng(),
@@ -33,11 +37,13 @@ __all__ = [
     "INPUT_PASSES",
     "ExpandChecks",
     "ExpandChlo",
+    "ExpandCollectives",
     "ExpandCustomCalls",
     "ExpandFft",
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "FlattenTuples",
     "InlineCalls",
     "SimplifyStablehlo",
     "input_passes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tesselle.dialects.chlo import elementwise as chlo
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import complex as c
 from tesselle.dialects.stablehlo import elementwise as s
@@ -49,8 +50,6 @@ def convert(b: Builder, x: Value, to: DType) -> Value:
     from tesselle.passes.global_optimization.stablehlo_to_linalg import scalar_bodies
 
     assert isinstance(x.type, DType)
-    if to.is_bool:
-        return _new(b, a.OrIOp, *(scalar_bodies.convert(b, p, to) for p in parts(b, x)))
     if not to.is_complex:
         return scalar_bodies.convert(b, _new(b, c.ReOp, x), to)
     if not x.type.is_complex:
@@ -170,5 +169,6 @@ COMPLEX: dict[type[Op], Emitter] = {
     s.NegateOp: _negate,
     s.RealOp: lambda b, op, args: _new(b, c.ReOp, args[0]),
     s.SubtractOp: _pairwise(a.SubFOp),
+    chlo.SquareOp: lambda b, op, args: _times(b, op, [args[0], args[0]]),
 }
 """What complex numbers have a lowering for."""
