@@ -309,8 +309,7 @@ func.func @f(%a: tensor<4xf32>) -> tensor<4xf32> {
     artifact = _stablehlo.serialize_portable_artifact_str(text, "0.9.0")
     for module in (parse_module(text), parse_bytecode(data), parse_bytecode(artifact)):
         verify(module)
-        (op,) = [op for op in module.walk() if op.name == "stablehlo.all_reduce"]
-        assert [o.name for o in op.regions[0].block] == ["stablehlo.add", "stablehlo.return"]
+        assert "stablehlo.cross-replica-sum" in [op.name for op in module.walk()]
 
 
 def test_values_used_before_they_are_defined() -> None:

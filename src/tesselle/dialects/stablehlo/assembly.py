@@ -17,7 +17,6 @@ from tesselle.dialects.stablehlo import (
     quantization,
     shape,
     tokens,
-    upgrade,
 )
 from tesselle.dialects.stablehlo import contraction as dots
 from tesselle.dialects.stablehlo import control_flow as flow
@@ -32,7 +31,7 @@ from tesselle.ir.text.registry import register_assembly
 from tesselle.ir.types import FunctionType, TensorType, TupleType, Type
 from tesselle.support.dtypes import C64, F32, F64
 
-PARTS = (assembly_attributes, assembly_regions, assembly_windows, upgrade)
+PARTS = (assembly_attributes, assembly_regions, assembly_windows)
 """The modules that register the rest."""
 
 _FUNCTIONAL = "attr-dict `:` functional-type"

@@ -27,7 +27,6 @@ from tesselle.dialects.stablehlo.attributes import (
     ScatterDimensionNumbers,
 )
 from tesselle.dialects.stablehlo.control_flow import ReturnOp
-from tesselle.dialects.stablehlo.upgrade import CROSS_REPLICA_SUM
 from tesselle.ir.attributes import DenseElements, IntegerAttr
 from tesselle.ir.core import Op
 from tesselle.ir.declare import OPS, spec_of
@@ -78,8 +77,6 @@ _EXTRA: dict[str, str] = {"dynamic_conv_v1": "padding"}
 @cache
 def find(name: str) -> Upgrade | None:
     """The upgrade of `vhlo.NAME_vN`; None when there is no such operation."""
-    if name == "vhlo.cross-replica-sum_v1":
-        return CROSS_REPLICA_SUM
     m = re.fullmatch(r"vhlo\.([\w-]+)_v(\d+)", name)
     if m is None:
         return None
