@@ -19,7 +19,8 @@ from tesselle.support.custom_calls import HostFunction
 from tesselle.support.dtypes import DType
 
 if TYPE_CHECKING:
-    pass
+    from tesselle.dialects.core.builtin import ModuleOp
+    from tesselle.reference.processes import Process
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Results: TypeAlias = "Array | tuple[Array, ...] | list[Array]"
