@@ -216,7 +216,7 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     def number(value: int) -> Value:
         return scalar_constant(b, value - (1 << integer.bits) if value >> (integer.bits - 1) == 1 else value, integer)
 
-    bits, sign = _new(b, a.BitcastOp, x, integer), number(form.sign_bit)
+    bits, sign = b.insert(a.BitcastOp(x, integer)).result, number(form.sign_bit)
     away = (wide_x < wide_y).value, (wide_x > 0.0).value
     grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, *away)).result
     step = _new(b, a.SelectOp, grows, number(1), number(-1))
@@ -225,8 +225,9 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
         # There is no negative zero.
         is_zero = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, moved, sign)).result
         moved = _new(b, a.SelectOp, is_zero, number(0), moved)
-    smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, _new(b, a.BitcastOp, y, integer), sign), number(1))
-    result = _new(b, a.BitcastOp, _new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved), dtype)
+    smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, b.insert(a.BitcastOp(y, integer)).result, sign), number(1))
+    moved = _new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved)
+    result = b.insert(a.BitcastOp(moved, dtype)).result
     result = _new(b, a.SelectOp, wide_x.equals(wide_y).value, y, result)
     ordered = wide_x.compare(a.CmpFPredicate.ORD, wide_y).value
     # A sum of the two is nan when one of them is.
