@@ -49,6 +49,19 @@ def test_every_dtype_round_trips() -> None:
             assert Manifest.from_json(m.to_json()) == m
 
 
+def test_quantization_came_with_version_1_2() -> None:
+    """It is kept where there is some, and manifests of earlier versions have none."""
+    spec = TensorSpec("x", F32, (2,), "!quant.uniform<i8:f32, 5.000000e-01:3>")
+    m = Manifest("", "m", (FunctionRecord("f", (spec,), (), "f"),))
+    assert Manifest.from_json(m.to_json()) == m
+    assert str(spec) == "x: tensor<2x!quant.uniform<i8:f32, 5.000000e-01:3>>"
+    root = json.loads(MANIFEST.to_json())
+    root["schema_version"] = [1, 1]
+    for tensor in root["functions"][0]["arguments"] + root["functions"][0]["results"]:
+        del tensor["quantization"]
+    assert Manifest.from_json(json.dumps(root)).functions == MANIFEST.functions
+
+
 def change(path: str, value: Any) -> str:
     """The manifest with one field changed; `...` removes it."""
     root = json.loads(MANIFEST.to_json())
