@@ -3,6 +3,7 @@
 #   make demo         compile a real sentence-embedding model and run it
 #   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
+#   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
 #   make check        linters, types, import rules, formatting
 #   make bench        the benchmarks, beside JAX and NumPy in the same run
 #   make docs         the documentation, into site/
@@ -13,10 +14,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test conformance check bench docs native format lock clean
+.PHONY: demo test conformance fuzz check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
+PROGRAMS ?= 10000
+SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +43,9 @@ test: $(STAMPS)/dev
 
 conformance: $(STAMPS)/dev
 	$(BIN)/python -m tests.conformance --jobs $(JOBS)
+
+fuzz: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz --programs $(PROGRAMS) --seed $(SEED) --jobs $(JOBS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .

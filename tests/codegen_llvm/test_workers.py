@@ -161,3 +161,20 @@ def test_what_every_program_shares_is_compiled_once(options: WorkerOptions) -> N
     assert pool.compile([shared], options) == objects[:1], "the answer needs no worker"
     with pytest.raises(CompilerError, match="closed"):
         pool.compile([good(2)], options)
+
+
+def test_a_worker_that_cannot_start_fails_its_job_and_no_other(
+    options: WorkerOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = CompilerPool()
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", _refuse)
+        for _ in range(3):
+            with pytest.raises(CompilerError, match="no more processes"):
+                pool.compile([good(1)], options)
+    assert pool.compile([good(1)], options)
+    pool.close()
+
+
+def _refuse(*args: object, **kwargs: object) -> None:
+    raise BlockingIOError("no more processes")

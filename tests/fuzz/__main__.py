@@ -33,7 +33,7 @@ from .workers import TIMEOUT_S, Worker
 @click.option("--max-failures", type=click.IntRange(1), default=50, show_default=True, help="Stop after so many.")
 @click.option("--shrink/--no-shrink", "shrinks", default=True, help="Make failing programs small.")
 def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, shrinks: bool) -> None:
-    """Compile random programs and compare them with the reference. Exit code 1: one differs, or could not be compiled."""
+    """Compile random programs and compare them with the reference. Exit code 1: one differs or does not compile."""
     console = Console(highlight=False, soft_wrap=True)
     output.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()

@@ -7,6 +7,9 @@ and there is nothing to compare.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
@@ -20,9 +23,24 @@ NUMBERS = (s.AddOp, s.AddOp, s.MaximumOp, s.MinimumOp, s.MultiplyOp)
 BITS = (s.AndOp, s.OrOp, s.XorOp)
 
 
-def combiner(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
-    """A random body and the element types of what it folds, the first of which is `dtype`."""
-    kinds: list[Callable[[Scope, DType], tuple[list[DType], Region]]] = [_single] * 6
+@dataclass(frozen=True)
+class Combiner:
+    """A body, and the element types of what it folds. `from_zero`: an implementation may use the initial values several
+    times, with another result unless they are 0 (the specification's `reduce` inserts any number of them)."""
+
+    dtypes: list[DType]
+    region: Region
+    from_zero: bool = False
+
+    def initial_values(self, scope: Scope) -> list[Value]:
+        if self.from_zero:
+            return [scope.constant(np.zeros((), t.numpy), t) for t in self.dtypes]
+        return [scope.like((), t) for t in self.dtypes]
+
+
+def combiner(scope: Scope, dtype: DType) -> Combiner:
+    """A random body that folds `dtype`, and perhaps others beside it."""
+    kinds: list[Callable[[Scope, DType], Combiner]] = [_single] * 6
     if dtype in INTEGERS:
         kinds.append(_polynomial)
     if not dtype.is_complex:
@@ -51,17 +69,17 @@ def operations(dtype: DType) -> tuple[type[Op], ...]:
     return (*NUMBERS, *BITS) if dtype in INTEGERS else NUMBERS
 
 
-def _single(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
+def _single(scope: Scope, dtype: DType) -> Combiner:
     cls = scope.random.choice(operations(dtype))
     swap = scope.random.random() < 0.3
 
     def build(inner: Scope, a: Sequence[Value], b: Sequence[Value]) -> Sequence[Value]:
         return inner.insert(cls(b[0], a[0]) if swap else cls(a[0], b[0])).results
 
-    return [dtype], _region(scope, [dtype], build)
+    return Combiner([dtype], _region(scope, [dtype], build))
 
 
-def _polynomial(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
+def _polynomial(scope: Scope, dtype: DType) -> Combiner:
     """a + b + a*b: one less than the product of the successors."""
 
     def build(inner: Scope, a: Sequence[Value], b: Sequence[Value]) -> Sequence[Value]:
@@ -69,10 +87,10 @@ def _polynomial(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
         total = inner.insert(s.AddOp(a[0], b[0])).result
         return inner.insert(s.AddOp(total, product)).results
 
-    return [dtype], _region(scope, [dtype], build)
+    return Combiner([dtype], _region(scope, [dtype], build), from_zero=True)
 
 
-def _by_select(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
+def _by_select(scope: Scope, dtype: DType) -> Combiner:
     """The smaller, or the greater, by a total order."""
     direction = scope.random.choice((ComparisonDirection.LT, ComparisonDirection.GT))
     kind = ComparisonType.TOTALORDER if dtype.is_float else None
@@ -81,10 +99,10 @@ def _by_select(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
         before = inner.insert(s.CompareOp(a[0], b[0], direction, kind)).result
         return inner.insert(s.SelectOp(before, a[0], b[0])).results
 
-    return [dtype], _region(scope, [dtype], build)
+    return Combiner([dtype], _region(scope, [dtype], build))
 
 
-def _pair(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
+def _pair(scope: Scope, dtype: DType) -> Combiner:
     """Two folds side by side."""
     other = scope.random.choice((I32, dtype))
     first, second = (scope.random.choice(operations(t)) for t in (dtype, other))
@@ -92,10 +110,10 @@ def _pair(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
     def build(inner: Scope, a: Sequence[Value], b: Sequence[Value]) -> Sequence[Value]:
         return [inner.insert(first(a[0], b[0])).result, inner.insert(second(a[1], b[1])).result]
 
-    return [dtype, other], _region(scope, [dtype, other], build)
+    return Combiner([dtype, other], _region(scope, [dtype, other], build))
 
 
-def _arg_max(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
+def _arg_max(scope: Scope, dtype: DType) -> Combiner:
     """(value, payload) of the greatest; of equal values the least payload."""
 
     def build(inner: Scope, a: Sequence[Value], b: Sequence[Value]) -> Sequence[Value]:
@@ -106,4 +124,4 @@ def _arg_max(scope: Scope, dtype: DType) -> tuple[list[DType], Region]:
         keep = inner.insert(s.OrOp(greater, first)).result
         return [inner.insert(s.SelectOp(keep, x, y)).result for x, y in zip(a, b, strict=True)]
 
-    return [dtype, I32], _region(scope, [dtype, I32], build)
+    return Combiner([dtype, I32], _region(scope, [dtype, I32], build))

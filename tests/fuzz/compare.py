@@ -59,14 +59,20 @@ class PerturbedInterpreter(Interpreter):
                 operands = [x if not_summed(op, i) else self._moved(x, 2.0) for i, x in enumerate(operands)]
             return [self._moved(r, 2.0) for r in super().run_op(op, operands)]
         results = super().run_op(op, operands)
+        if isinstance(op, (*_TRANSCENDENTAL, *_ROUNDED_ONCE)) and results[0].dtype.kind == "c":
+            # The specification does not say what becomes of complex numbers that are not finite, or overflow.
+            odd = ~np.isfinite(results[0])
+            for x in operands:
+                odd |= ~np.isfinite(x)
+            results = [np.where(odd, np.array(np.nan, results[0].dtype), results[0])]
         if isinstance(op, _TRANSCENDENTAL):
-            return [self._moved(r, 4.0) for r in results]
+            return [self._moved(r, 4.0, whole_too=True) for r in results]
         if isinstance(op, _ROUNDED_ONCE) and any(is_inexact(x) for x in operands):
             return [self._moved(r, 1.0) for r in results]
         return results
 
-    def _moved(self, x: Array, ulps: float) -> Array:
-        """x with relative errors of up to `ulps` units; integers of moderate size, zeros and what is not finite stay."""
+    def _moved(self, x: Array, ulps: float, whole_too: bool = False) -> Array:
+        """x with relative errors of up to `ulps` units; integers of moderate size stay unless `whole_too`."""
         if not is_float(x):
             return x
         eps = epsilon(x.dtype)
@@ -74,7 +80,8 @@ class PerturbedInterpreter(Interpreter):
         moved = wide * (1 + eps * ulps * self.rng.uniform(-1, 1, x.shape))
         if x.dtype.kind == "c":
             moved = moved + 1j * (np.abs(wide) * eps * ulps * self.rng.uniform(-1, 1, x.shape))
-        return np.asarray(np.where(_stays(wide, eps), wide, moved)).astype(x.dtype)
+        stays = ~np.isfinite(wide) if whole_too else _stays(wide, eps)
+        return np.asarray(np.where(stays, wide, moved)).astype(x.dtype)
 
 
 def not_summed(op: Op, index: int) -> bool:

@@ -218,11 +218,11 @@ def scatter(scope: Scope) -> None:
     update_shape = tuple(next(sizes) if i in p.offsets else next(batch) for i in range(total))
     if math.prod(update_shape) > 4 * MAX_ELEMENTS:
         return
-    dtypes, region = combiner(scope, type_of(x).dtype)
-    inputs = [x, *(scope.like(shape, t) for t in dtypes[1:])]
+    body = combiner(scope, type_of(x).dtype)
+    inputs = [x, *(scope.like(shape, t) for t in body.dtypes[1:])]
     positions = indices(scope, p.indices_shape, p.bound)
-    updates = [scope.like(update_shape, t) for t in dtypes]
-    scope.insert(ix.ScatterOp([*inputs, positions, *updates], numbers, region))
+    updates = [scope.like(update_shape, t) for t in body.dtypes]
+    scope.insert(ix.ScatterOp([*inputs, positions, *updates], numbers, body.region))
 
 
 MAKERS = {

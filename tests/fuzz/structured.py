@@ -27,12 +27,12 @@ ORDERED = tuple(t for t in ALL if not t.is_complex)
 def reduce(scope: Scope) -> None:
     x = scope.pick()
     shape = shape_of(x)
-    dtypes, region = combiner(scope, type_of(x).dtype)
-    inputs = [x, *(scope.like(shape, t) for t in dtypes[1:])]
-    inits = [scope.like((), t) for t in dtypes]
+    body = combiner(scope, type_of(x).dtype)
+    inputs = [x, *(scope.like(shape, t) for t in body.dtypes[1:])]
+    inits = body.initial_values(scope)
     dims = [d for d in range(len(shape)) if scope.random.random() < 0.6]
     scope.random.shuffle(dims)
-    scope.insert(reduction.ReduceOp([*inputs, *inits], tuple(dims), region))
+    scope.insert(reduction.ReduceOp([*inputs, *inits], tuple(dims), body.region))
 
 
 def _windows(scope: Scope, shape: tuple[int, ...], dilations: bool) -> tuple[tuple[object, ...], ...]:
@@ -49,11 +49,11 @@ def _windows(scope: Scope, shape: tuple[int, ...], dilations: bool) -> tuple[tup
 def reduce_window(scope: Scope) -> None:
     x = scope.pick(fits=lambda t: 1 <= t.rank <= 4)
     shape = shape_of(x)
-    dtypes, region = combiner(scope, type_of(x).dtype)
-    inputs = [x, *(scope.like(shape, t) for t in dtypes[1:])]
-    inits = [scope.like((), t) for t in dtypes]
+    body = combiner(scope, type_of(x).dtype)
+    inputs = [x, *(scope.like(shape, t) for t in body.dtypes[1:])]
+    inits = body.initial_values(scope)
     sizes, strides, base, spread, padding = _windows(scope, shape, True)
-    scope.insert(window.ReduceWindowOp([*inputs, *inits], sizes, region, strides, base, spread, padding))
+    scope.insert(window.ReduceWindowOp([*inputs, *inits], sizes, body.region, strides, base, spread, padding))
 
 
 def select_and_scatter(scope: Scope) -> None:

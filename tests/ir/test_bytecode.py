@@ -129,7 +129,7 @@ def test_every_version_of_vhlo() -> None:
     names: set[str] = set()
     names_of_texts = ("stablehlo_generic", "stablehlo_pretty", "stablehlo_more")
     texts = [*((DATA / f"{name}.mlir").read_text() for name in names_of_texts), elementwise_text()]
-    for name, text in [case for text in texts for case in one_operation_modules(text)]:
+    for name, text in [case for source in texts for case in one_operation_modules(source)]:
         seen: set[bytes] = set()
         for version in VERSIONS:
             try:

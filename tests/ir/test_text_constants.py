@@ -149,3 +149,13 @@ def test_other_elements_round_trip(numpy_type: Any, count: int) -> None:
     assert bits(read(text, str(t))) == bits(array)
     module = parse_module(f"func.func @f() {{ %0 = stablehlo.constant {text} : {t} return }}")
     assert text in print_op(module)
+
+
+def test_raw_booleans_are_bytes_or_packed_bits() -> None:
+    wanted = np.arange(272) % 3 == 0
+    for data in (wanted.tobytes(), np.packbits(wanted, bitorder="little").tobytes()):
+        text = f'dense<"0x{data.hex()}"> : tensor<272xi1>'
+        module = parse_module(f"func.func @f() {{ %0 = stablehlo.constant {text}\n return }}")
+        constant = next(op for op in module.walk() if op.name == "stablehlo.constant")
+        np.testing.assert_array_equal(constant.attributes["value"].array, wanted)
+        assert wanted.tobytes().hex().upper() in print_op(module)

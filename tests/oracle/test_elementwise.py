@@ -174,3 +174,7 @@ def test_special_functions(dtype: str) -> None:
 
 def test_integer_power() -> None:
     check(lambda x, y: x**y, sample("int32", seed=1), np.abs(sample("int32", seed=2, special=False)))
+
+
+def test_bit_cast_of_a_scalar_to_narrow_elements() -> None:
+    check(lambda x: lax.bitcast_convert_type(x, np.uint8), sample("float32", ()))

@@ -63,6 +63,8 @@ def _manifest(artifact: Artifact) -> None:
     kernels = sum(len(e.entries) for e in m.executables)
     rows.add_row("executables", f"{len(m.executables)} with {kernels} kernels for {', '.join(targets) or 'no target'}")
     rows.add_row("constants", f"{len(m.constants)}, {format_bytes(sum(c.size for c in m.constants))}")
+    if m.host_functions:
+        rows.add_row("calls", ", ".join(sorted({f"@{f.target}" for f in m.host_functions})))
     stdout().print(rows)
 
 

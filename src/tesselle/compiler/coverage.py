@@ -26,8 +26,6 @@ from tesselle.reference import has_semantics
 INPUT_DIALECTS = ("stablehlo", "chlo")
 """Dialects of source programs: their operations are lowered to linalg."""
 
-ONE_DEVICE = "needs several devices"
-HOST = "talks to the host program that XLA runs in"
 BEFORE = "gone after the input phase"
 LATER = "no lowering yet: refused with its place"
 TERMINATOR = "ends a region: its parent reads it"
@@ -39,11 +37,11 @@ def _table(*rows: tuple[str, str]) -> dict[str, str]:
 
 WITHOUT_LOWERING: dict[str, str] = _table(
     (
-        "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.collective_broadcast"
-        " stablehlo.collective_permute stablehlo.reduce_scatter",
-        ONE_DEVICE,
+        "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.async_done stablehlo.async_start"
+        " stablehlo.collective_broadcast stablehlo.collective_permute stablehlo.cross-replica-sum stablehlo.infeed"
+        " stablehlo.outfeed stablehlo.recv stablehlo.reduce_scatter stablehlo.send",
+        BEFORE,
     ),
-    ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", HOST),
     (
         "stablehlo.after_all stablehlo.composite stablehlo.create_token"
         " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple"
@@ -79,6 +77,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "flow": ("dispatches, which `stream` schedules", "only in host programs"),
     "func": (STRUCTURE, "read with the function around it"),
     "hal": ("commands to a device", "only in host programs"),
+    "interpreter": (GAP, "grids of processes run in the reference interpreter, prints and probes on the host"),
     "linalg": (TERMINATOR, NOT_IN_KERNELS),
     "math": (GAP, GAP),
     "memref": ("memory of kernels, compared through whole programs", TERMINATOR),

@@ -10,7 +10,8 @@ from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import CallOp, FuncOp
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
 from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
-from tesselle.ir.types import TensorType, Type, shapes_compatible
+from tesselle.ir.types import FutureType, TensorType, TokenType, TupleType, Type, shapes_compatible
+from tesselle.reference.processes import Process
 from tesselle.reference.quantization import is_quantized, run_quantized
 from tesselle.reference.registry import REGION_SEMANTICS, SEMANTICS, Array, element_dtype
 from tesselle.support.custom_calls import HostFunction
@@ -25,7 +26,14 @@ class Interpreter:
     Values computed by enclosing regions stay visible to the regions inside, as in the IR.
     """
 
-    def __init__(self, module: ModuleOp, host_functions: Mapping[str, HostFunction] | None = None) -> None:
+    def __init__(
+        self,
+        module: ModuleOp,
+        host_functions: Mapping[str, HostFunction] | None = None,
+        process: Process | None = None,
+    ) -> None:
+        self.module = module
+        self.process = process or Process()
         self.host_functions: Mapping[str, HostFunction] = host_functions or {}
         self.functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
         self.environment: dict[Value, Array] = {}
@@ -135,6 +143,13 @@ def _needs_one_element(op: Op) -> bool:
 
 
 def _check(type: Type, value: Array, what: str) -> None:
+    if isinstance(type, TupleType | FutureType | TokenType):
+        parts = () if isinstance(type, TokenType) else type.types
+        if value.dtype != object or value.shape != (len(parts),):
+            raise InvocationError(f"{what} has type {type}, found an array {value.dtype}{list(value.shape)}")
+        for i, part in enumerate(parts):
+            _check(part, value[i], f"part {i} of {what}")
+        return
     dtype = element_dtype(type)
     shape = type.shape if isinstance(type, TensorType) else ()
     if value.dtype != dtype.numpy or not shapes_compatible(shape, value.shape):
@@ -146,11 +161,13 @@ def interpret(
     function_name: str,
     args: Sequence[Array],
     host_functions: Mapping[str, HostFunction] | None = None,
+    process: Process | None = None,
 ) -> list[Array]:
     """The results of a function of `module` on `args` (arrays of the argument types), computed with NumPy.
 
-    `host_functions` stand before the registered ones for custom calls, by target.
+    Tuples among arguments and results are as `registry.pack` makes them. `host_functions` stand before the registered
+    ones for custom calls, by target. `process`: the place in a grid of processes; alone when it is None.
     Errors: InvocationError for wrong arguments, Unsupported for an operation without a meaning.
     """
     with np.errstate(all="ignore"):
-        return Interpreter(module, host_functions).call(function_name, [np.asarray(a) for a in args])
+        return Interpreter(module, host_functions, process).call(function_name, [np.asarray(a) for a in args])

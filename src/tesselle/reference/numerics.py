@@ -241,14 +241,14 @@ def total_order(x: Array) -> Array:
 
 
 def convert(x: Array, to: DType) -> Array:
-    """x as `to`: floats to integers truncate and saturate, nan gives 0; to i1: x != 0; complex to real: real part."""
+    """x as `to`: floats to integers truncate and saturate, nan gives 0; complex to real: its part; to i1: x != 0."""
     source = dtype_of(x)
     if x.dtype == to.numpy:
         return x
+    if source.is_complex and not to.is_complex:
+        return convert(np.ascontiguousarray(x.real).reshape(x.shape), to)
     if to.is_bool:
         return widen(x) != 0
-    if source.is_complex and not to.is_complex:
-        return convert(np.ascontiguousarray(x.real), to)
     if to.is_complex:
         return (widen(x) if not source.is_complex else x).astype(to.numpy)
     if source.is_float and to.kind in (Kind.SIGNED, Kind.UNSIGNED, Kind.INDEX):

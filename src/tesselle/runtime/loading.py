@@ -16,6 +16,7 @@ from tesselle.runtime.host_functions import HostFunctions
 from tesselle.runtime.program import Program
 from tesselle.support.custom_calls import HostFunction
 from tesselle.support.diagnostics import ArtifactError, OptionError
+from tesselle.support.transfers import HostTransfers
 
 MAX_CALL_DEPTH = 1024
 
@@ -70,7 +71,9 @@ def load(
         if constant.file not in files:
             files[constant.file] = reader.file(constant.file, verify=verify_constants)
         constants.append((files[constant.file], constant.offset, constant.size))
-    host_functions = HostFunctions(manifest.host_functions, custom_calls or {}, reader.name)
+    transfers = HostTransfers()
+    given = {**transfers.functions(), **(custom_calls or {})}
+    host_functions = HostFunctions(manifest.host_functions, given, reader.name)
     host_program = reader.host_program()
     limit = -1 if step_limit is None else step_limit
     try:
@@ -84,7 +87,7 @@ def load(
             MAX_CALL_DEPTH,
             limit,
         )
-        return Program(native, manifest, opened)
+        return Program(native, manifest, opened, transfers)
     except ArtifactError as error:
         raise ArtifactError(f"{reader.name}: {error.diagnostics[0].message}") from None
 

@@ -20,6 +20,7 @@ from tesselle.runtime.hal.device import Device
 from tesselle.runtime.invocation import Invocation
 from tesselle.runtime.profiling import Profile
 from tesselle.support.diagnostics import InvocationError
+from tesselle.support.transfers import HostTransfers
 
 _NUMPY_DTYPES: list[np.dtype[Any] | None] = [
     DTYPES_BY_CODE[code].numpy if code in DTYPES_BY_CODE else None for code in range(max(DTYPES_BY_CODE) + 1)
@@ -94,11 +95,15 @@ class Session:
 class Program:
     """A loaded program: code, kernels and constants on a device. See `tesselle.runtime.load`."""
 
-    def __init__(self, native: _native.Program, manifest: Manifest, device: Device) -> None:
+    def __init__(
+        self, native: _native.Program, manifest: Manifest, device: Device, transfers: HostTransfers | None = None
+    ) -> None:
         self._native = native
         self._profile_lock = threading.Lock()
         self.manifest = manifest
         self.device = device
+        self.transfers = transfers or HostTransfers()
+        """What the program's infeed, outfeed, send and recv exchange with this process."""
         self.functions: Mapping[str, FunctionRecord] = MappingProxyType({f.name: f for f in manifest.functions})
         """Name → signature."""
         # No Session object here: it would refer back, and keep the constants until the garbage collector comes by.

@@ -61,7 +61,7 @@ def test_compare_as_floats(dtype: str, cache: Path) -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_compare_in_total_order(dtype: str, cache: Path) -> None:
-    """compare, TOTALORDER: "totalOrder from IEEE-754": -nan < -inf < -1 < -0 < 0 < 1 < inf < nan, each equal to itself."""
+    """compare, "totalOrder from IEEE-754": -nan < -inf < -1 < -0 < 0 < 1 < inf < nan, and each is equal to itself."""
     size = np.dtype(NUMPY[dtype]).itemsize
     nan = array([NAN], dtype).view(f"u{size}")[0] & ~np.array(1 << (8 * size - 1), f"u{size}")
     negative = (nan | np.array(1 << (8 * size - 1), f"u{size}")).reshape(1).view(NUMPY[dtype])
@@ -160,7 +160,7 @@ def test_poles(dtype: str, cache: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 def test_negative_operands(dtype: str, cache: Path) -> None:
-    """log, sqrt, rsqrt below zero are nan, log_plus_one at -1 is -inf, below nan ("invalid operation", section Errors)."""
+    """log, sqrt, rsqrt below zero are nan, log_plus_one at -1 is -inf (Errors: "produce default results")."""
     x = array([-1.0, -2.5, -1e-30], dtype)
     t = tensor(x)
     body = "\n".join(f"  %r{i} = stablehlo.{n} %a : {t}" for i, n in enumerate(("log", "sqrt", "rsqrt")))
@@ -219,7 +219,7 @@ def test_sums_of_zeros(dtype: str, cache: Path) -> None:
     """add, subtract, multiply, "addition from IEEE-754": -0 + -0 is -0, 0 - 0 is 0, 0 * -1 is -0, inf - inf is nan."""
     a, b = array([-0.0, -0.0, 0.0, INF, 0.0], dtype), array([-0.0, 0.0, 0.0, INF, INF], dtype)
     t = tensor(a)
-    body = f"  %r0 = stablehlo.add %a, %b : {t}\n  %r1 = stablehlo.subtract %a, %b : {t}\n  %r2 = stablehlo.multiply %a, %b : {t}"
+    body = "\n".join(f"  %r{i} = stablehlo.{n} %a, %b : {t}" for i, n in enumerate(("add", "subtract", "multiply")))
     expected = [[-0.0, 0.0, 0.0, INF, INF], [0.0, -0.0, 0.0, NAN, -INF], [0.0, -0.0, 0.0, INF, NAN]]
     check([a, b], body, [array(e, dtype) for e in expected], cache)
 

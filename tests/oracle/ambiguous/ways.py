@@ -56,7 +56,7 @@ def tensor(x: Array) -> str:
 def array(values: Any, dtype: str) -> Array:
     """Values as an array; integers may be beyond int64."""
     if dtype.startswith(("i", "ui")) and dtype != "i1":
-        return np.array(values, object).astype(object if False else NUMPY[dtype])
+        return np.array(values, object).astype(NUMPY[dtype])
     return np.array(values).astype(NUMPY[dtype])
 
 

@@ -124,8 +124,8 @@ class _Block:
 
     def _share(self, op: GenericOp) -> None:
         """Let one input of an elementwise operation lie where its result goes."""
-        if not op.is_elementwise or len(op.outputs) != 1:
-            return
+        if not op.is_elementwise or len(op.outputs) != 1 or op.body.block.args[-1].uses:
+            return  # initial values that are read lie there
         result = op.results[0]
         buffer = self.buffers[result]
         if isinstance(buffer.defining_op, memref.AllocaOp) or self._is_read(buffer, op):

@@ -217,12 +217,18 @@ def _mergeable(kernel: KernelFunction, op: GenericOp, pair: tuple[int, int]) -> 
         if isinstance(source, ToTensorOp) and not _is_whole(source.buffer):
             return False
         # Of a larger operand only a part is read: its rows do not lie together.
-        if not isinstance(source, GenericOp) and not _same(tensor_sizes(kernel, b, v)[used[1]], sizes[c]):
+        if isinstance(source, GenericOp):
+            if tensor_type(v).shape[used[1]] != ix.known(sizes[c]):
+                return False
+        elif not _same(tensor_sizes(kernel, b, v)[used[1]], sizes[c]):
             return False
     for result in op.results:
         for user in result.users:
-            if isinstance(user, MaterializeInDestinationOp) and not _is_whole(user.dest):
-                return False
+            if isinstance(user, MaterializeInDestinationOp):
+                if not _is_whole(user.dest):
+                    return False
+            elif not isinstance(user, GenericOp):
+                return False  # a body reads elements by their position
     return True
 
 

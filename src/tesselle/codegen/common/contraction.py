@@ -149,7 +149,9 @@ def oriented(problem: Problem) -> Problem:
     if not isinstance(root.rhs, PackedRhs):
         root = replace(root, n=sort(root.n))
         contiguous = [d for d in moving if target.stride(d).known == 1]
-        if contiguous and contiguous[-1] in root.m:
+        # Depthwise products are element by element along the columns; rows and columns are then no outer product that
+        # could be turned over.
+        if contiguous and contiguous[-1] in root.m and not root.is_depthwise:
             assert isinstance(root.rhs, Operand)
             root = replace(root, m=root.n, n=root.m, lhs=root.rhs, rhs=root.lhs)
         order_k = list(root.lhs.strides)

@@ -57,9 +57,18 @@ def analyse(kernel: KernelFunction, b: Builder) -> LoopClasses:
             x = parent[x]
         return x
 
+    extents = {(op, d): s for op in ops for d, s in enumerate(loop_sizes(kernel, b, op))}
+
+    def connect(producer: Loop, consumer: Loop) -> None:
+        if ix.known(extents[producer]) == ix.known(extents[consumer]):
+            parent[find(producer)] = find(consumer)
+        else:
+            # Of a longer loop only the beginning is read: each goes its own way.
+            bad.add(producer)
+
     for op in ops:
         for v, m in zip(op.operands, op.indexing_maps, strict=True):
-            _connect(op, v, m.results, parent, bad, find)
+            _connect(op, v, m.results, connect, bad)
             for e in m.results:
                 if not isinstance(e, AffineDim) and not sliceable(e, m.dim_count):
                     bad.update((op, d) for d in e.used_dims())
@@ -74,10 +83,10 @@ def analyse(kernel: KernelFunction, b: Builder) -> LoopClasses:
         bad_classes.update(c for c in classes if classes.count(c) > 1)
     size: dict[int, ix.Size] = {}
     for op in ops:
-        for d, s in enumerate(loop_sizes(kernel, b, op)):
+        for d in range(len(op.iterator_types)):
             have = size.get(of[op, d])
             if have is None or ix.known(have) is None:
-                size[of[op, d]] = s
+                size[of[op, d]] = extents[op, d]
     tileable: list[int] = []
     if must:
         root = must[-1]
@@ -109,9 +118,8 @@ def _connect(
     op: GenericOp,
     value: Value,
     results: Sequence[AffineExpr],
-    parent: dict[Loop, Loop],
+    connect: Callable[[Loop, Loop], None],
     bad: set[Loop],
-    find: Callable[[Loop], Loop],
 ) -> None:
     producer = value.defining_op
     if not isinstance(producer, GenericOp):
@@ -121,6 +129,6 @@ def _connect(
     assert positions is not None
     for p, e in zip(positions, results, strict=True):
         if isinstance(e, AffineDim):
-            parent[find((producer, p))] = find((op, e.position))
+            connect((producer, p), (op, e.position))
         else:
             bad.add((producer, p))

@@ -114,14 +114,18 @@ class _Worker:
 
     def __init__(self) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(
-            # -I and -S: a worker must not depend on the user's environment, and starts twice as fast without site
-            # packages.
-            [sys.executable, "-I", "-S", worker.__file__, _llvmlite_parent()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-        )
+        try:
+            self._process = subprocess.Popen(
+                # -I and -S: a worker must not depend on the user's environment, and starts twice as fast without site
+                # packages.
+                [sys.executable, "-I", "-S", worker.__file__, _llvmlite_parent()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+            )
+        except OSError:
+            self._stderr.close()
+            raise
         self.timed_out = False
 
     def run(self, header: dict[str, Any], body: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
@@ -275,11 +279,12 @@ class CompilerPool:
                     ticket.done.put((ticket.index, runner.run(ticket.job, ticket.options)))
                 except TesselleError as error:
                     ticket.done.put((ticket.index, error))
-                except BaseException as error:
-                    # Whoever waits for this ticket must not wait for ever.
+                except Exception as error:
+                    # No process could be started, say. Whoever waits for this ticket must not wait for ever, and the
+                    # thread must be there for the next one.
+                    runner.close()
                     failure = CompilerError(f"compiling {ticket.job.name!r} failed: {error!r}")
                     ticket.done.put((ticket.index, failure))
-                    raise
         finally:
             runner.close()
 

@@ -5,6 +5,7 @@ first input, C1 about the first constraint. Importing this package declares all 
 """
 
 from tesselle.dialects.stablehlo import (
+    asynchronous,
     collective,
     contraction,
     control_flow,
@@ -22,6 +23,7 @@ from tesselle.dialects.stablehlo import (
 )
 
 __all__ = [
+    "asynchronous",
     "collective",
     "contraction",
     "control_flow",

@@ -152,6 +152,21 @@ class CollectivePermuteOp(Op):
         return (tensor_type(self, self.operand),)
 
 
+@op("stablehlo.cross-replica-sum")
+class CrossReplicaSumOp(Op):
+    """The sum of the operands of a group's replicas: all_reduce with an addition. Errors: C1 (replica_groups).
+
+    Not in the specification: the XLA operation of that name, which producers may still print.
+    """
+
+    operand: Value = operand_def()
+    replica_groups: IntTable = attr_def()
+
+    def infer(self) -> Sequence[Type]:
+        _check_groups(self, self.replica_groups, "C1")
+        return (tensor_type(self, self.operand),)
+
+
 @op("stablehlo.reduce_scatter")
 class ReduceScatterOp(Op):
     """all_reduce, of which each process keeps its part along scatter_dimension.

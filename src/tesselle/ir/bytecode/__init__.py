@@ -28,6 +28,7 @@ def parse_bytecode(data: bytes | memoryview, file: str = "<bytes>", *, allow_unr
     Errors: ParseError with the offset of what is malformed, Unsupported that lists all operations that are not known.
     """
     load_dialect("builtin")
+    data = data.toreadonly() if isinstance(data, memoryview) else data
     # Nothing becomes garbage while a program is read, and it is full of cycles: collections would only cost time.
     collecting = gc.isenabled()
     gc.disable()

@@ -11,10 +11,11 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from tesselle.ir.attributes import Attribute
+from tesselle.ir.attributes import Attribute, OpaqueAttr
 from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, load_bytecode
 from tesselle.ir.bytecode.sections import Resource, Section, Sections
 from tesselle.ir.bytecode.stream import Buffer, Stream, decode
+from tesselle.ir.text.definitions import MAX_WEIGHT
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.types import Type
 from tesselle.support.diagnostics import Diagnostic, ParseError, Unsupported
@@ -26,8 +27,6 @@ T = TypeVar("T")
 MAX_DEPTH = 100
 """References that an entry may follow in a row."""
 
-MAX_WEIGHT = 1 << 22
-"""Entries that an entry may consist of, counting those it shares as often as they are used."""
 
 _SMALL = 1 << 12
 """Entries of fewer bytes are copied, for bytes are read faster than views of the file."""
@@ -214,6 +213,9 @@ class EntryTable:
 
     def _custom(self, kind: int, dialect: str, data: Buffer, start: int) -> Any:
         load_bytecode(dialect)
+        if not kind and dialect not in ATTRIBUTE_READERS:
+            # As MLIR writes attributes of dialects that it does not know.
+            return OpaqueAttr(f'#{dialect}<"0x{bytes(data).hex().upper()}">')
         entry = Entry(self, data, start)
         code = entry.varint()
         read: Callable[[Entry], Any] | None = (TYPE_READERS if kind else ATTRIBUTE_READERS).get(dialect, {}).get(code)

@@ -33,14 +33,11 @@ from tesselle.ir.bytecode.sections import (
 from tesselle.ir.bytecode.stream import Stream
 from tesselle.ir.core import Block, BlockArgument, Op, Region, UnregisteredOp, Value
 from tesselle.ir.text.codec import DecodeError, decode_attributes
-from tesselle.ir.text.parser import default_segments, spec_has_segments
+from tesselle.ir.text.parser import MAX_NESTING, default_segments, spec_has_segments
 from tesselle.ir.types import TokenType, Type
 from tesselle.support.diagnostics import Diagnostic, Unsupported
 from tesselle.support.dtypes import I32
 from tesselle.support.locations import UNKNOWN, ByteLocation, Location
-
-MAX_NESTING = 100
-"""Regions that may stand inside one another; the verifier and the printer follow them by recursion."""
 
 _ATTRIBUTES, _RESULTS, _OPERANDS, _SUCCESSORS, _REGIONS, _USE_ORDERS, _PROPERTIES = 1, 2, 4, 8, 16, 32, 64
 

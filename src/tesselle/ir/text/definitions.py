@@ -17,6 +17,13 @@ from tesselle.support.locations import Location
 Arrays = Iterator[np.ndarray[Any, np.dtype[Any]]]
 
 
+MAX_WEIGHT = 1 << 20
+"""Definitions that one may consist of, counting those it shares as often as it uses them.
+
+A short file can define what would fill any memory when it is written out.
+"""
+
+
 class DefinitionParser(LocationParser):
     """Knows the aliases and resources of its text from the start, for their uses may come first."""
 
@@ -26,6 +33,8 @@ class DefinitionParser(LocationParser):
         self._aliases: dict[str, int] = {}
         self._alias_values: dict[str, tuple[Any, int]] = {}
         self._alias_open: set[str] = set()
+        self._alias_weights: dict[str, int] = {}
+        self._weight = 0
         self._enclosing: DefinitionParser | None = None
         self._resources: dict[str, str] = {}
         self._scan_aliases()
@@ -51,19 +60,23 @@ class DefinitionParser(LocationParser):
         """The value of an alias and the index of the token behind its definition."""
         found = self._alias_values.get(token)
         if found is not None:
+            self._weight += self._alias_weights[token]
             return found
         at = self._aliases[token]
         if token in self._alias_open:
             self.fail(f"alias {token} is defined by itself", at)
         self._alias_open.add(token)
-        saved = self.pos
-        self.pos = at
+        saved, outer = self.pos, self._weight
+        self.pos, self._weight = at, 1
         if token[0] == "!":
             value: Any = self.type()
         else:
             value = self.location() if self.tokens[at] == "loc" else self.any_attribute()
+        weight = self._alias_weights[token] = self._weight
+        if weight > MAX_WEIGHT:
+            self.fail(f"alias {token} consists of more than {MAX_WEIGHT} others", at)
         found = self._alias_values[token] = (value, self.pos)
-        self.pos = saved
+        self.pos, self._weight = saved, outer + weight
         self._alias_open.discard(token)
         return found
 

@@ -34,12 +34,23 @@ class ElementsError(ValueError):
 def decode_raw(digits: str, type: TensorType | VectorType) -> DenseElements:
     """The elements whose bytes `digits` (hexadecimal, without 0x) spells: all of them, or one for all.
 
-    Booleans are packed, the first in the lowest bit; a splat boolean is one byte, 00 or FF.
+    A splat boolean is one byte, 00, 01 or FF.
     """
     try:
         data = binascii.unhexlify(digits)
     except (binascii.Error, ValueError) as error:
         raise ElementsError("malformed hexadecimal data") from error
+    return _booleans_from_text(data, type) if type.dtype.is_bool else from_bytes(data, type)
+
+
+def _booleans_from_text(data: bytes, type: TensorType | VectorType) -> DenseElements:
+    """Text holds booleans as one byte each, as MLIR has written them since 2026, or eight to a byte, as before."""
+    shape = static_shape(type)
+    given = np.frombuffer(data, np.uint8)
+    if len(data) == 1 and data[0] <= 1:
+        return splat(np.bool_(data[0]), type)
+    if len(data) == math.prod(shape) and int(given.max(initial=0)) <= 1:
+        return DenseElements(given.view(np.bool_).reshape(shape), type)
     return from_bytes(data, type)
 
 
@@ -52,11 +63,22 @@ def from_resource(data: bytes | memoryview, type: TensorType | VectorType) -> De
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
     if type.dtype.is_bool:
         return DenseElements(np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape), type)
-    return DenseElements(np.frombuffer(data, type.dtype.numpy).reshape(shape), type)
+    return DenseElements(_view(data, type.dtype).reshape(shape), type)
+
+
+def _view(data: bytes | memoryview, dtype: DType) -> Array:
+    """The elements in `data`, looked at in place where they are aligned as NumPy and kernels want them."""
+    array = np.frombuffer(data, dtype.numpy)
+    if not array.flags.aligned:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> DenseElements:
-    """The elements that `data` holds in MLIR's raw form; the array is a view of `data` but for booleans."""
+    """The elements that `data` holds in the raw form of MLIR's bytecode, booleans eight to a byte; the array is a view
+    of `data` where that is aligned.
+    """
     shape = static_shape(type)
     count = math.prod(shape)
     dtype = type.dtype
@@ -72,7 +94,7 @@ def from_bytes(data: bytes | memoryview, type: TensorType | VectorType) -> Dense
         return splat(np.frombuffer(data, dtype.numpy)[0], type)
     if len(data) != count * size:
         raise ElementsError(f"{type} needs {count * size} bytes, found {len(data)}")
-    return DenseElements(np.frombuffer(data, dtype.numpy).reshape(shape), type)
+    return DenseElements(_view(data, dtype).reshape(shape), type)
 
 
 MAX_SPARSE = 1 << 24
@@ -221,8 +243,6 @@ def elements_text(elements: DenseElements, *, elide_above: int | None = None) ->
 
 def raw_bytes(array: Array, dtype: DType) -> bytes:
     """The elements in MLIR's raw form."""
-    if dtype.is_bool:
-        return np.packbits(array.reshape(-1).view(np.uint8), bitorder="little").tobytes()
     return np.ascontiguousarray(array).tobytes()
 
 

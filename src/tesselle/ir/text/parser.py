@@ -35,6 +35,9 @@ OpT = TypeVar("OpT", bound=Op)
 BlockArg = tuple[int, Type, Location]
 """An argument of an entry block: the place of its name, its type, its location."""
 
+MAX_NESTING = 100
+"""Regions that may stand inside one another; readers, the verifier and the printer follow them by recursion."""
+
 _IMPLICIT_DIALECTS = ("func", "builtin")
 """Where operations without a dialect are looked up: `return`, `call`, `module`."""
 
@@ -55,6 +58,7 @@ class Parser(DefinitionParser):
         self._values: dict[str, Value] = {}
         self._scope: list[str] = []
         self._forward: dict[str, tuple[Value, int]] = {}
+        self._depth = 0
         self._labels: dict[str, Block] = {}
         self._undefined_labels: dict[str, int] = {}
         self._parsers: dict[str, ParseOp] = {}
@@ -412,6 +416,9 @@ class Parser(DefinitionParser):
         A region without arguments and text has no block.
         """
         self.expect("{")
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self.fail(f"regions are nested more than {MAX_NESTING} deep", self.pos - 1)
         outer = (self._values, self._scope, self._forward) if isolated else None
         if isolated:
             self._values, self._scope, self._forward = {}, [], {}
@@ -433,6 +440,7 @@ class Parser(DefinitionParser):
             name, place = next(iter(self._undefined_labels.items()))
             self.fail(f"block {name} is not defined", place)
         self._labels, self._undefined_labels = labels, undefined
+        self._depth -= 1
         if outer is not None:
             self._require_no_forward_references()
             self._values, self._scope, self._forward = outer

@@ -328,6 +328,8 @@ class Printer:
             return "unit"
         if value is None:
             return "none"
+        if isinstance(value, Location):
+            return f"loc({location_text(value)})"
         assert isinstance(value, DialectAttr | Type), f"{value!r} is no attribute"
         return str(value)
 

@@ -36,10 +36,14 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Read:
-    """How an operation reads a tensor: for each dimension the parallel loop at whose place it stands, or None."""
+    """How an operation reads a tensor: for each dimension the parallel loop at whose place it stands, or None.
+
+    `gathered`: the body reads it, at positions that it computes.
+    """
 
     value: Value
     loops: tuple[int | None, ...]
+    gathered: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def _generic_nest(op: linalg.GenericOp) -> LoopNest:
         for value in inner.operands:
             if isinstance(value.type, TensorType):
                 gathers = True
-                reads.append(Read(value, (None,) * value.type.rank))
+                reads.append(Read(value, (None,) * value.type.rank, gathered=True))
     results = tuple(m.projected_dims() or () for m in op.output_maps)
     extents: dict[int, Dim] = {}
     for d, (operand, axis) in enumerate(linalg.loop_ranges(op)):
@@ -186,7 +190,8 @@ def merged(a: Cluster, b: Cluster) -> Cluster | None:
     if b.kind is not Kind.LOOPS or a.kind is Kind.SINGLE:
         return None
     edges = edges_between(a, b)
-    if not edges:
+    # What a body reads at positions that it computes must be there as a whole: every tile would make all of it.
+    if not edges or any(e.read.gathered for e in edges):
         return None
     pairs = _aligned(a, b, edges)
     if a.kind is Kind.CONTRACTION and not _is_epilogue(a, b, edges, pairs):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tesselle.dialects.core import func
 from tesselle.dialects.flow import ops as flow
+from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
@@ -189,8 +190,12 @@ class _BlockFusion:
     def _make_region(self, cluster: Cluster) -> None:
         members = sorted(cluster.nests, key=self.position.__getitem__)
         inside = set(members)
+        # A sort merges all that it sorts through the memory of its results, also of those that nobody needs.
         results = [
-            r for op in members for r in op.results if any(_ancestor_in(u, self.block) not in inside for u in r.users)
+            r
+            for op in members
+            for r in op.results
+            if isinstance(op, linalg.SortOp) or any(_ancestor_in(u, self.block) not in inside for u in r.users)
         ]
         dims = [d for r in results for d in self.shapes.dynamic(r)]
         body = Block()

@@ -47,7 +47,8 @@ class _Outliner:
         self.shapes = shapes
         self.prefix = prefix
         self.reads: list[Value] = []
-        self.updated: list[Value] = []
+        self.updates: list[tuple[Op, int]] = []
+        """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
 
     def run(self) -> flow.ExecutableOp:
@@ -55,12 +56,12 @@ class _Outliner:
         self._collect()
         tied = self._tied_results()
         written = [r for r, t in zip(region.results, tied, strict=True) if t is None]
-        bindings = [*self.reads, *self.updated]
+        bindings = [*self.reads, *(op.operands[i] for op, i in self.updates)]
         dims = [self._dim_positions(v) for v in (*bindings, *written)]
         description = describe(body.ops, bindings, list(region.results))
         name = f"{self.prefix}_{description.name}"
         entry = SymbolRef(name, (name,))
-        access = [flow.Access.READ_ONLY] * len(self.reads) + [flow.Access.READ_WRITE] * len(self.updated)
+        access = [flow.Access.READ_ONLY] * len(self.reads) + [flow.Access.READ_WRITE] * len(self.updates)
         access += [flow.Access.WRITE_ONLY] * len(written)
         tensors = [tensor_type(v) for v in (*bindings, *written)]
         types: list[Type] = [flow.DispatchTensorType(a, t) for a, t in zip(access, tensors, strict=True)]
@@ -98,9 +99,10 @@ class _Outliner:
             for i, v in enumerate(op.operands):
                 if region.is_ancestor_of(v.parent_region):
                     continue
-                group = (
-                    self.scalars if not isinstance(v.type, TensorType) else self.updated if i in keep else self.reads
-                )
+                if isinstance(v.type, TensorType) and i in keep:
+                    self.updates.append((op, i))
+                    continue
+                group = self.reads if isinstance(v.type, TensorType) else self.scalars
                 if v not in group:
                     group.append(v)
         # A tensor that is both read and updated takes two bindings: the read one keeps the old elements.
@@ -115,9 +117,9 @@ class _Outliner:
             if op is not None:
                 places = updated_in_place(op)
                 if places:
-                    dest = op.operands[places[op.results.index(v)]]
-                    if dest in self.updated:
-                        found = len(self.reads) + self.updated.index(dest)
+                    use = (op, places[op.results.index(v)])
+                    if use in self.updates:
+                        found = len(self.reads) + self.updates.index(use)
             tied.append(found)
         return tuple(tied)
 
@@ -154,17 +156,16 @@ class _Outliner:
         old = self.region.body.block
         region = self.region.body
         tensors = sum(isinstance(t, flow.DispatchTensorType) for t in types)
-        for i, value in enumerate((*self.reads, *self.updated)):
-            load = b.insert(flow.DispatchTensorLoadOp(block.args[i], tensor_type(value))).result
-            load.name_hint = value.name_hint
-            updated = i >= len(self.reads)
 
-            def is_use(user: Op, index: int, updated: bool = updated) -> bool:
-                if not region.is_ancestor_of(user.parent_region):
-                    return False
-                return (user.parent is old and index in updated_in_place(user)) == updated
+        def load(position: int, value: Value) -> Value:
+            op = b.insert(flow.DispatchTensorLoadOp(block.args[position], tensor_type(value)))
+            op.result.name_hint = value.name_hint
+            return op.result
 
-            value.replace_uses_if(load, is_use)
+        for i, (op, operand) in enumerate(self.updates):
+            op.set_operand(operand, load(len(self.reads) + i, op.operands[operand]))
+        for i, value in enumerate(self.reads):
+            value.replace_uses_if(load(i, value), lambda user, _: region.is_ancestor_of(user.parent_region))
         for i, scalar in enumerate(self.scalars):
             scalar.replace_uses_if(block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region))
         terminator = old.terminator

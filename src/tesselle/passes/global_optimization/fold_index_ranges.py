@@ -125,14 +125,24 @@ def _unsigned(a: Range) -> Range:
     return a if a[0] >= 0 else UNKNOWN
 
 
+def _unsigned_minimum(a: Range, b: Range) -> Range:
+    return _minimum(a, b) if a[0] >= 0 and b[0] >= 0 else UNKNOWN
+
+
+def _unsigned_to_index(a: Range) -> Range:
+    """As _unsigned; numbers beyond the greatest index come out negative."""
+    return a if a[0] >= 0 and a[1] < 1 << 63 else UNKNOWN
+
+
 _RULES: dict[type[Op], Callable[..., Range]] = {
     arith.AddIOp: _add,
     arith.SubIOp: _subtract,
     arith.MulIOp: _multiply,
     arith.MaxSIOp: _maximum,
     arith.MinSIOp: _minimum,
+    arith.MinUIOp: _unsigned_minimum,
     arith.IndexCastOp: _same,
-    arith.IndexCastUIOp: _unsigned,
+    arith.IndexCastUIOp: _unsigned_to_index,
     arith.ExtSIOp: _same,
     arith.ExtUIOp: _unsigned,
     arith.TruncIOp: _same,

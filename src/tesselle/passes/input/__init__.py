@@ -3,6 +3,7 @@
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
+from tesselle.passes.input.expand_collectives import ExpandCollectives
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
 from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
@@ -18,6 +19,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
+        ExpandCollectives(),
         ExpandQuantized(),
         ExpandChlo(),
         ExpandRng(),
@@ -33,6 +35,7 @@ __all__ = [
     "INPUT_PASSES",
     "ExpandChecks",
     "ExpandChlo",
+    "ExpandCollectives",
     "ExpandCustomCalls",
     "ExpandFft",
     "ExpandLinearAlgebra",

@@ -204,26 +204,18 @@ class _Expansion:
         """
         b = self.b
         rows, half = b.shape(x)
-        planes = self.to_planes(x)
-        if n <= STEP:
-            w = dft_matrix(n, 1)[:half] / n
-            mirrored = np.arange(1, (n + 1) // 2)
-            w[mirrored] *= 2
-            table = np.stack([w.real, -w.imag])
-            table[1, 0] = 0
-            if n % 2 == 0:
-                table[1, n // 2] = 0
-            return b.dot(planes, self.constant(table), ((1, 2), (0, 1)))
         keep = np.ones((2, half))
         keep[1, 0] = 0
         if n % 2 == 0:
             keep[1, half - 1] = 0
-        planes = self.select(keep, planes)
-        if n > 1:
-            mirror = b.reverse(b.slice(planes, 2, 1, (n + 1) // 2), 2)
-            signs = np.broadcast_to(np.array([[1.0], [-1.0]]), (2, (n - 1) // 2))
-            mirror = b.multiply(mirror, self.rows_of(signs, rows))
-            planes = b.concatenate([planes, mirror], 2)
+        planes = self.select(keep, self.to_planes(x))
+        if n <= STEP:
+            w = dft_matrix(n, 1)[:half] / n
+            w[1 : (n + 1) // 2] *= 2
+            return b.dot(planes, self.constant(np.stack([w.real, -w.imag])), ((1, 2), (0, 1)))
+        mirror = b.reverse(b.slice(planes, 2, 1, (n + 1) // 2), 2)
+        signs = np.broadcast_to(np.array([[1.0], [-1.0]]), (2, (n - 1) // 2))
+        planes = b.concatenate([planes, b.multiply(mirror, self.rows_of(signs, rows))], 2)
         out = self.transform(planes, 1, 1 / n)
         return b.reshape(b.slice(out, 1, 0, 1), (rows, n))
 

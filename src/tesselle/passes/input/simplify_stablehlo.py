@@ -1,9 +1,8 @@
-"""simplify-stablehlo: remove what has no meaning for one device, and take tuples apart.
+"""simplify-stablehlo: remove what has no meaning for one device.
 
 optimization_barrier(x)                 -> x          scheduling is the compiler's own
-get_tuple_element(tuple(x, y), 1)       -> y
 replica_id, partition_id                -> 0
-create_token, after_all                 -> removed with their last user
+any pure operation without elements     -> a constant: padding may cut more than there is, dimensions may be empty
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.stablehlo.collective import PartitionIdOp, ReplicaIdOp
-from tesselle.dialects.stablehlo.control_flow import GetTupleElementOp, OptimizationBarrierOp, TupleOp
+from tesselle.dialects.stablehlo.control_flow import OptimizationBarrierOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import DenseElements
-from tesselle.ir.core import Op, Value
+from tesselle.ir.builder import Builder
+from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import Rewriter, apply_patterns, pattern
-from tesselle.ir.types import TensorType
+from tesselle.ir.types import TensorType, Type
 from tesselle.support.dtypes import UI32
 
 
@@ -26,13 +26,6 @@ from tesselle.support.dtypes import UI32
 def drop_barrier(op: OptimizationBarrierOp, rw: Rewriter) -> Sequence[Value]:
     """optimization_barrier(x...) -> x..."""
     return op.values
-
-
-@pattern
-def read_tuple(op: GetTupleElementOp, rw: Rewriter) -> Value | None:
-    """get_tuple_element(tuple(x...), i) -> x[i]"""
-    made = op.operand.defining_op
-    return made.values[op.index] if isinstance(made, TupleOp) else None
 
 
 def _zero(op: Op, rw: Rewriter) -> Value:
@@ -52,8 +45,24 @@ def only_partition(op: PartitionIdOp, rw: Rewriter) -> Value:
     return _zero(op, rw)
 
 
+def fold_empty_results(module: Op) -> None:
+    """Pure operations of which no result has an element become constants; nothing behind meets their odd sizes."""
+    for op in list(module.walk()):
+        if op.dialect != "stablehlo" or PURE not in op.TRAITS or not op.results or isinstance(op, ConstantOp):
+            continue
+        if op.parent is not None and all(_has_no_elements(t) for t in op.result_types):
+            b = Builder.before_op(op)
+            empty = [t for t in op.result_types if isinstance(t, TensorType)]
+            op.replace_with([b.insert(ConstantOp(DenseElements.splat(0, t))).result for t in empty])
+
+
+def _has_no_elements(t: Type) -> bool:
+    return isinstance(t, TensorType) and t.is_static and not t.dtype.is_quantized and t.element_count == 0
+
+
 @register_pass("simplify-stablehlo", gives=[Fact.INPUT])
 @dataclass(frozen=True)
 class SimplifyStablehlo(Pass):
     def run(self, module: Op) -> None:
-        apply_patterns(module, [drop_barrier, read_tuple, only_replica, only_partition])
+        fold_empty_results(module)
+        apply_patterns(module, [drop_barrier, only_replica, only_partition])

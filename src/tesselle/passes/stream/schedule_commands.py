@@ -68,6 +68,7 @@ class _Scheduler:
         def flush(before: Op) -> None:
             nonlocal now, pending
             if pending:
+                _give_results_to_host(pending)
                 now = _execute(pending, before, now)
                 pending = []
 
@@ -130,6 +131,21 @@ class _Scheduler:
             end = self.block(block, block.add_arg(TIMEPOINT))
             block.terminator.set_operands([*block.terminator.operands, end])
         return result
+
+
+def _give_results_to_host(pending: Sequence[Op]) -> None:
+    """Results of recorded loops that others than the commands beside them use come from loops without commands.
+
+    What a loop hands on is where its resources end up; it stands in the region of the commands, and ends there.
+    """
+    for op in pending:
+        if isinstance(op, scf.ForOp) and any(u not in pending for r in op.results for u in r.users):
+            twin = Builder.before_op(op).insert(op.clone())
+            for inner in list(twin.walk()):
+                if isinstance(inner, (*COMMANDS, stream.ResourceCarryOp)):
+                    inner.erase()
+            for mine, theirs in zip(op.results, twin.results, strict=True):
+                mine.replace_all_uses_with(theirs)
 
 
 def _execute(ops: Sequence[Op], before: Op, now: Value) -> Value:

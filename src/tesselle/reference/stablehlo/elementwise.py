@@ -226,8 +226,9 @@ def bitcast_convert(op: s.BitcastConvertOp, x: Array) -> Array:
     if source.bits == to.bits:
         return n.view_as(n.as_unsigned(x) if source.bits < 8 else x, to.numpy)
     if min(source.bits, to.bits) >= 8:
-        x = np.ascontiguousarray(x)
-        return x[..., None].view(to.numpy) if source.bits > to.bits else x.view(to.numpy)[..., 0]
+        if source.bits > to.bits:
+            return np.ascontiguousarray(x[..., None]).view(to.numpy)
+        return np.ascontiguousarray(x).view(to.numpy)[..., 0]
     if source.bits > to.bits:
         pattern = n.as_unsigned(x)
         shifts = (n.ramp(source.bits // to.bits) * to.bits).astype(pattern.dtype)

@@ -19,6 +19,11 @@ def clamped_start(starts: Sequence[Array], shape: Sequence[int], sizes: Sequence
     return tuple(slice(b, b + n) for b, n in zip(begin, sizes, strict=True))
 
 
+def as_places(x: Array) -> Array:
+    """Integers as i64; what is beyond the greatest one becomes that, and not a negative one."""
+    return np.minimum(x, np.array(np.iinfo(np.int64).max, x.dtype) if x.dtype == np.uint64 else x).astype(np.int64)
+
+
 @semantics(s.DynamicSliceOp)
 def dynamic_slice(op: s.DynamicSliceOp, x: Array, *starts: Array) -> Array:
     return x[clamped_start(starts, x.shape, op.slice_sizes)]
@@ -34,7 +39,7 @@ def dynamic_update_slice(op: s.DynamicUpdateSliceOp, x: Array, update: Array, *s
 def gather_elements(x: Array, indices: Array, n: GatherDimensionNumbers, sizes: Sequence[int]) -> Array:
     """Slices of `x` at `indices`, clamped."""
     vector = indices if n.index_vector_dim < indices.ndim else indices[..., None]
-    vector = np.moveaxis(vector, n.index_vector_dim, -1).astype(np.int64)
+    vector = as_places(np.moveaxis(vector, n.index_vector_dim, -1))
     batch_shape = vector.shape[:-1]
     hidden = (*n.collapsed_slice_dims, *n.operand_batching_dims)
     window_dims = [d for d in range(x.ndim) if d not in hidden]
@@ -84,7 +89,7 @@ def scatter(op: s.ScatterOp, runner: RegionRunner, *operands: Array) -> list[Arr
     indices, updates = operands[count], operands[count + 1 :]
     n = op.scatter_dimension_numbers
     vector = indices if n.index_vector_dim < indices.ndim else indices[..., None]
-    vector = np.moveaxis(vector, n.index_vector_dim, -1).astype(np.int64)
+    vector = as_places(np.moveaxis(vector, n.index_vector_dim, -1))
     shape, rank = results[0].shape, updates[0].ndim
     scatter_axes = [d for d in range(rank) if d not in n.update_window_dims]
     window_dims = [d for d in range(len(shape)) if d not in (*n.inserted_window_dims, *n.input_batching_dims)]
@@ -98,10 +103,10 @@ def scatter(op: s.ScatterOp, runner: RegionRunner, *operands: Array) -> list[Arr
             start[d] = place[k - (k > n.index_vector_dim)]
         for d, w in zip(window_dims, window, strict=True):
             size[d] = w
-        if any(b < 0 or b + w > limit for b, w, limit in zip(start, size, shape, strict=True)):
-            continue
-        region = tuple(slice(b, b + w) for b, w in zip(start, size, strict=True))
-        pieces = [m[place].reshape(size) for m in moved]
+        region = tuple(slice(max(b, 0), max(b + w, 0)) for b, w in zip(start, size, strict=True))
+        # What lies outside is skipped, element by element.
+        inside = tuple(slice(max(-b, 0), max(limit - b, 0)) for b, limit in zip(start, shape, strict=True))
+        pieces = [m[place].reshape(size)[inside] for m in moved]
         combined = runner.run_elementwise(op.update_computation.block, [*(r[region] for r in results), *pieces])
         for r, c in zip(results, combined, strict=True):
             r[region] = c

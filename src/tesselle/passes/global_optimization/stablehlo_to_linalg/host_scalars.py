@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from tesselle.dialects.core import tensor
+from tesselle.dialects.core import math, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import GenericOp, YieldOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value, constant_elements
 from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, scalar_constant
-from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import emit_scalar
-from tesselle.support.dtypes import DType
+from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import as_index, emit_scalar
+from tesselle.support.dtypes import INDEX
 
 LIMIT = 16
 """Tensors with more elements than this are device tensors."""
@@ -79,23 +79,16 @@ def lower_on_host(op: Op, b: Lowering) -> Value | None:
 
 def index_elements(b: Lowering, value: Value) -> list[Value]:
     """The elements of a small integer tensor as index values, read from the device where the host lacks them."""
-    from tesselle.dialects.core import arith
-    from tesselle.support.dtypes import INDEX
-
     known = host_elements(b, value)
     if known is None:
         t = tensor_type(value)
         places = itertools.product(*(range(n) for n in t.static_shape))
         known = [b.insert(tensor.ExtractOp(value, tuple(map(b.index, place)))).result for place in places]
+    return [v if v.type is INDEX else as_index(b, v) for v in known]
 
-    def cast(v: Value) -> Value:
-        assert isinstance(v.type, DType)
-        if v.type == INDEX:
-            return v
-        cls = arith.IndexCastUIOp if v.type.is_unsigned or v.type.is_bool else arith.IndexCastOp
-        return b.insert(cls(v, INDEX)).result
 
-    return [cast(v) for v in known]
+_DEVICE_ONLY = (math.CtPopOp, math.CtLzOp)
+"""Arithmetic on integers for which the virtual machine has no instruction."""
 
 
 def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
@@ -112,7 +105,7 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
         if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in operands):
             return value
         body = source.body.block
-        if any(isinstance(o, tensor.ExtractOp) for o in body):
+        if any(isinstance(o, (tensor.ExtractOp, *_DEVICE_ONLY)) for o in body):
             return value
         mapping: dict[Value, Value] = {}
         for arg, v in zip(body.args, operands, strict=True):

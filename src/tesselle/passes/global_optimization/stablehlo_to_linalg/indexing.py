@@ -15,7 +15,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, Size, lowering
-from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert
+from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import as_index
 from tesselle.support.dtypes import INDEX
 
 
@@ -98,7 +98,7 @@ def build_gather(
         for j, d in enumerate(n.start_index_map):
             limit = limits[j]
             last = m.insert(a.ConstantOp(limit, INDEX)).result if isinstance(limit, int) else next(dynamic)
-            start = convert(m, args[j], INDEX)
+            start = as_index(m, args[j])
             above = m.insert(a.MaxSIOp(start, m.insert(a.ConstantOp(0, INDEX)).result)).result
             place[d] = m.insert(a.MinSIOp(above, last)).result
         for d, k in zip(n.operand_batching_dims, n.start_indices_batching_dims, strict=True):

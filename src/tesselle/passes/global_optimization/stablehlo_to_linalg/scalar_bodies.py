@@ -21,7 +21,7 @@ from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import DTYPES, DType
+from tesselle.support.dtypes import DTYPES, INDEX, UI64, DType
 from tesselle.support.float_formats import format_of, reduced_exponents
 
 Emitter = Callable[[Builder, Op, list[Value]], Value]
@@ -152,6 +152,13 @@ def in_f32(emitter: Emitter) -> Emitter:
         return narrow(b, result, dtype) if dtype_of(result) == dtype.compute else result
 
     return emit
+
+
+def as_index(b: Builder, x: Value) -> Value:
+    """An integer as an index value; what is beyond the greatest index becomes that, and not a negative one."""
+    if x.type is UI64:
+        x = b.insert(a.MinUIOp(x, scalar_constant(b, (1 << 63) - 1, UI64))).result
+    return convert(b, x, INDEX)
 
 
 def convert(b: Builder, x: Value, to: DType) -> Value:

@@ -1,0 +1,6 @@
+// Arithmetic for which the host has no instruction stays on the device, and its result is read back.
+func.func @main(%a: tensor<i32>, %b: tensor<5xf32>) -> tensor<2xf32> {
+  %0 = stablehlo.popcnt %a : tensor<i32>
+  %1 = stablehlo.dynamic_slice %b, %0, sizes = [2] : (tensor<5xf32>, tensor<i32>) -> tensor<2xf32>
+  return %1 : tensor<2xf32>
+}
