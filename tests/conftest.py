@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--mutations", type=int, default=1000, help="damaged programs of each kind (default: 1000)")
     parser.addoption("--mutation-seed", type=int, default=0, help="what the damages are made from (default: 0)")
+    parser.addoption("--harness-cases", type=int, default=150, help="programs of JAX's harness that are read (150)")
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 

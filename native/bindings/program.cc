@@ -140,8 +140,8 @@ class PythonHostFunctions : public vm::HostFunctions {
     nb::list list;
     for (const auto& view : views) {
       const auto shape = view->shape();
-      list.append(nb::make_tuple(BufferHandle{view->bytes()}, view->dtype(),
-                                 std::vector<int64_t>(shape.begin(), shape.end())));
+      list.append(
+          nb::make_tuple(BufferHandle{view->bytes()}, view->dtype(), std::vector<int64_t>(shape.begin(), shape.end())));
     }
     return list;
   }

@@ -207,9 +207,9 @@ class FunctionVerifier {
                 "constant " + std::to_string(operands_[1]) + " of " + std::to_string(environment_.constant_count));
         return;
       case Opcode::HAL_HOST_CALL:
-        require(operands_[0] < environment_.host_function_count,
-                "host function " + std::to_string(operands_[0]) + " of " +
-                    std::to_string(environment_.host_function_count));
+        require(operands_[0] < environment_.host_function_count, "host function " + std::to_string(operands_[0]) +
+                                                                     " of " +
+                                                                     std::to_string(environment_.host_function_count));
         return;
       case Opcode::HAL_VIEW_CREATE:
         require(function_.code[operands_[4]] <= hal::kMaxRank, "a shape of too high a rank");

@@ -84,9 +84,9 @@ PROGRAMS: tuple[MatrixProgram, ...] = (
         " stablehlo.shift_right_arithmetic stablehlo.shift_right_logical stablehlo.subtract stablehlo.xor"
         " chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_divide chlo.broadcast_maximum"
         " chlo.broadcast_minimum chlo.broadcast_multiply chlo.broadcast_next_after chlo.broadcast_or"
-        " chlo.broadcast_polygamma chlo.broadcast_power chlo.broadcast_remainder chlo.broadcast_shift_left"
+        " chlo.broadcast_power chlo.broadcast_remainder chlo.broadcast_shift_left"
         " chlo.broadcast_shift_right_arithmetic chlo.broadcast_shift_right_logical chlo.broadcast_subtract"
-        " chlo.broadcast_xor chlo.broadcast_zeta chlo.mulhi chlo.next_after chlo.polygamma chlo.zeta",
+        " chlo.broadcast_xor chlo.mulhi chlo.next_after chlo.polygamma chlo.zeta",
         2,
     ),
     *_elementwise("stablehlo.complex chlo.broadcast_complex", 2, "tensor<6x$C>"),
@@ -407,6 +407,13 @@ PROGRAMS: tuple[MatrixProgram, ...] = (
         "  %0:2 = stablehlo.rng_bit_generator %a, algorithm = THREE_FRY"
         " : (tensor<2xui64>) -> (tensor<2xui64>, tensor<6x$T>)",
     ),
+    _program(
+        "stablehlo.rng",
+        "tensor<$T> tensor<$T>",
+        _V,
+        "  %s = stablehlo.constant dense<[6]> : tensor<1xi64>\n"
+        f"  %0 = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<$T>, tensor<$T>, tensor<1xi64>) -> {_V}",
+    ),
     # ------------------------------------------------------------------------------------ control flow
     _program(
         "stablehlo.while",
@@ -485,3 +492,30 @@ PROGRAMS: tuple[MatrixProgram, ...] = (
     ),
 )
 """In the order of the table; where an operation has several, each admits other types."""
+
+WITHOUT_PROGRAM: dict[str, str] = {
+    "chlo._asin_acos_kernel": "part of chlo.asin and chlo.acos",
+    "chlo.broadcast_polygamma": "chlo.polygamma after broadcasting",
+    "chlo.broadcast_zeta": "chlo.zeta after broadcasting",
+    "chlo.constant": "stablehlo.constant under another name",
+    "chlo.ragged_dot": "its products are those of stablehlo.dot_general",
+    "chlo.scan": "a loop: its body's operations decide",
+    "stablehlo.after_all": "tokens have no elements",
+    "stablehlo.async_done": "with stablehlo.async_start",
+    "stablehlo.async_start": "its computation decides",
+    "stablehlo.composite": "its decomposition decides",
+    "stablehlo.create_token": "tokens have no elements",
+    "stablehlo.cross-replica-sum": "stablehlo.all_reduce under an old name",
+    "stablehlo.custom_call": "its target decides",
+    "stablehlo.get_tuple_element": "with stablehlo.tuple",
+    "stablehlo.infeed": "the host decides",
+    "stablehlo.outfeed": "the host decides",
+    "stablehlo.partition_id": "always ui32",
+    "stablehlo.recv": "the other side decides",
+    "stablehlo.replica_id": "always ui32",
+    "stablehlo.return": "ends a region",
+    "stablehlo.send": "the other side decides",
+    "stablehlo.uniform_dequantize": "of quantized types",
+    "stablehlo.uniform_quantize": "of quantized types",
+}
+"""Operations that no program of one element type shows, with the reason."""

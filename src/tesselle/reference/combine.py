@@ -11,7 +11,7 @@ from tesselle.dialects.core import arith
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.quantized_rules import quantized_element
 from tesselle.ir.core import Block, Op
-from tesselle.reference.numerics import is_narrow, narrow, ramp, widen
+from tesselle.reference.numerics import narrow, ramp, widen
 from tesselle.reference.registry import Array, RegionRunner
 
 _FOLDS: dict[type[Op], tuple[np.ufunc, np.ufunc]] = {
@@ -57,13 +57,26 @@ def fold_axes(cls: type[Op], x: Array, init: Array, axes: tuple[int, ...]) -> Ar
     """x folded along `axes` by the operation `cls`, starting from `init`; narrow floats in f32."""
     number, boolean = _FOLDS[cls]
     ufunc = boolean if x.dtype == np.bool_ else number
-    if is_narrow(x):
-        wide = ufunc.reduce(widen(x), axis=axes) if x.size else np.broadcast_to(widen(init), _rest(x, axes))
-        return narrow(np.asarray(ufunc(widen(init), wide)), x.dtype) if x.size else narrow(wide, x.dtype)
+    wide, first = widen(x), widen(init)
     if any(x.shape[a] == 0 for a in axes):
         return np.broadcast_to(init, _rest(x, axes))
-    folded = x if not axes else ufunc.reduce(x, axis=axes, dtype=x.dtype)
-    return np.asarray(ufunc(init, folded), x.dtype)
+    if ufunc is np.add and wide.dtype.kind in "fc":
+        # NumPy would begin with 0, which makes 0 of a sum of -0.
+        folded = np.add.reduce(wide, axis=axes, dtype=wide.dtype, initial=wide.dtype.type(-0.0))
+    else:
+        folded = ufunc.reduce(wide, axis=axes, dtype=wide.dtype)
+    result = np.asarray(ufunc(first, folded), wide.dtype)
+    result = _signed_zeros(result, ufunc, wide, first, axes) if wide.dtype.kind == "f" else result
+    return narrow(result, x.dtype)
+
+
+def _signed_zeros(result: Array, ufunc: np.ufunc, x: Array, init: Array, axes: tuple[int, ...]) -> Array:
+    """Extremes with -0 before 0, which NumPy holds equal: a maximum is 0 when one element is, a minimum -0."""
+    if ufunc not in (np.maximum, np.minimum) or (result != 0).all():
+        return result
+    sign = ufunc is np.minimum
+    wanted = ((x == 0) & (np.signbit(x) == sign)).any(axis=axes) | ((init == 0) & (np.signbit(init) == sign))
+    return np.where((result == 0) & wanted, np.copysign(result, -1 if sign else 1), result)
 
 
 def _rest(x: Array, axes: Sequence[int]) -> tuple[int, ...]:
@@ -101,6 +114,8 @@ def stable_sort(before: Callable[[list[Array], list[Array]], Array], inputs: Seq
         return list(inputs)
     moved = [np.moveaxis(x, axis, -1) for x in inputs]
     shape, n = moved[0].shape, moved[0].shape[-1]
+    if n < 2:
+        return list(inputs)
     lanes: list[Array] = [np.ascontiguousarray(x).reshape(-1, n) for x in moved]
     rows = ramp(lanes[0].shape[0])[:, None]
     place = ramp(n)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.oracle.ambiguous.ways import FLOATS, INF, NAN, NUMPY, Array, array, check, tensor
+from tests.oracle.ambiguous.ways import FLOATS, INF, NAN, NUMPY, Array, array, by_xla, check, program, tensor
 
 
 def _body(operation: str, dtype: str) -> str:
@@ -75,15 +75,16 @@ def test_signed_zeros_in_reductions(cache: Path) -> None:
 def test_windows_of_padding(cache: Path) -> None:
     """reduce_window: windows that lie in the padding alone have the init value; no room for a window: no result."""
     x, init = np.arange(1, 4, dtype=np.float32), np.array(-1, np.float32)
+    types, largest = f"({tensor(x)}, tensor<f32>)", _body("maximum", "f32")
     body = f"""
   %r0 = "stablehlo.reduce_window"(%a, %b) <{{window_dimensions = array<i64: 2>,
-    padding = dense<[[3, 2]]> : tensor<1x2xi64>}}> {_body("maximum", "f32")} : ({tensor(x)}, tensor<f32>) -> tensor<7xf32>
-  %r1 = "stablehlo.reduce_window"(%a, %b) <{{window_dimensions = array<i64: 5>}}> {_body("maximum", "f32")}
-    : ({tensor(x)}, tensor<f32>) -> tensor<0xf32>
+    padding = dense<[[3, 2]]> : tensor<1x2xi64>}}> {largest} : {types} -> tensor<7xf32>
+  %r1 = "stablehlo.reduce_window"(%a, %b) <{{window_dimensions = array<i64: 5>}}> {largest} : {types} -> tensor<0xf32>
   %r2 = "stablehlo.reduce_window"(%a, %b) <{{window_dimensions = array<i64: 1>,
-    padding = dense<[[-1, -1]]> : tensor<1x2xi64>}}> {_body("add", "f32")} : ({tensor(x)}, tensor<f32>) -> tensor<1xf32>"""
+    padding = dense<[[-1, -1]]> : tensor<1x2xi64>}}> {_body("add", "f32")} : {types} -> tensor<1xf32>"""
     expected = [[-1, -1, 1, 2, 3, 3, -1], [], [1]]
-    check([x, init], body, [np.array(e, np.float32) for e in expected], cache)
+    # XLA's simplifier aborts on a window of one element in negative padding.
+    check([x, init], body, [np.array(e, np.float32) for e in expected], cache, xla=False)
 
 
 # ------------------------------------------------------------------------------------------ choices
@@ -135,16 +136,15 @@ def test_sort_is_stable(cache: Path) -> None:
     values = np.arange(120, dtype=np.int32)
     t, v = tensor(keys), tensor(values)
     body = f"""
-  %r0:2 = "stablehlo.sort"(%a, %b) <{{dimension = 0 : i64, is_stable = true}}> ({{
+  %s:2 = "stablehlo.sort"(%a, %b) <{{dimension = 0 : i64, is_stable = true}}> ({{
   ^bb0(%x: tensor<f32>, %y: tensor<f32>, %i: tensor<i32>, %j: tensor<i32>):
-    %s = stablehlo.compare LT, %x, %y : (tensor<f32>, tensor<f32>) -> tensor<i1>
-    "stablehlo.return"(%s) : (tensor<i1>) -> ()
+    %p = stablehlo.compare LT, %x, %y : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    "stablehlo.return"(%p) : (tensor<i1>) -> ()
   }}) : ({t}, {v}) -> ({t}, {v})
-  %r1 = stablehlo.add %r0#1, %r0#1 : {v}"""
+  %z = stablehlo.constant dense<0> : {v}
+  %r0 = stablehlo.add %s#1, %z : {v}"""
     order = np.argsort(keys, kind="stable")
-    text_body = body.replace("%r0:2", "%s:2").replace("%r0#1, %r0#1", "%s#1, %z").replace("%r1 =", "%r0 =")
-    text_body = text_body.replace("\n  %r0 = ", f"\n  %z = stablehlo.constant dense<0> : {v}\n  %r0 = ")
-    check([keys, values], text_body, [values[order]], cache)
+    check([keys, values], body, [values[order]], cache)
 
 
 def test_sort_of_few(cache: Path) -> None:
@@ -152,7 +152,8 @@ def test_sort_of_few(cache: Path) -> None:
     x, y, z = np.zeros((2, 0), np.float32), np.ones((2, 1), np.float32), np.array([[3, 1], [2, 4]], np.float32)
     less = _predicate("LT", "f32")
     body = "\n".join(
-        f'  %r{i} = "stablehlo.sort"(%{n}) <{{dimension = -1 : i64, is_stable = true}}> {less} : ({tensor(v)}) -> {tensor(v)}'
+        f'  %r{i} = "stablehlo.sort"(%{n}) <{{dimension = -1 : i64, is_stable = true}}> {less}'
+        f" : ({tensor(v)}) -> {tensor(v)}"
         for i, (n, v) in enumerate((("a", x), ("b", y), ("c", z)))
     )
     check([x, y, z], body, [x, y, np.sort(z, axis=1)], cache)
@@ -181,7 +182,10 @@ def test_zero_sized_tensors(cache: Path) -> None:
         f"stablehlo.slice %a [0:0, 1:3] : ({t}) -> tensor<0x2xf32>": (0, 2),
         f"stablehlo.add %a, %a : {t}": (0, 3),
         f"stablehlo.exponential %a : {t}": (0, 3),
-        f"stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({t}, tensor<3x4xf32>) -> tensor<0x4xf32>": (0, 4),
+        f"stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({t}, tensor<3x4xf32>) -> tensor<0x4xf32>": (
+            0,
+            4,
+        ),
         f"stablehlo.concatenate %a, %a, dim = 0 : ({t}, {t}) -> {t}": (0, 3),
         "stablehlo.iota dim = 0 : tensor<0x4xf32>": (0, 4),
         f"stablehlo.convert %a : ({t}) -> tensor<0x3xf32>": (0, 3),
@@ -210,14 +214,14 @@ def test_gather_and_scatter_of_nothing(cache: Path) -> None:
     updates = np.zeros((0, 3), np.float32)
     two = np.array([[9], [1]], np.int32)
     body = f"""
-  %r0 = "stablehlo.gather"(%a, %b) <{{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0],
-    start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 3>}}>
+  %r0 = "stablehlo.gather"(%a, %b) <{{dimension_numbers = #stablehlo.gather<offset_dims = [1],
+    collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 3>}}>
     : ({tensor(x)}, {tensor(none)}) -> tensor<0x3xf32>
   %r1 = "stablehlo.scatter"(%a, %b, %c) <{{scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1],
     inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}}> {_body("add", "f32")}
     : ({tensor(x)}, {tensor(none)}, {tensor(updates)}) -> {tensor(x)}
-  %r2 = "stablehlo.gather"(%a, %d) <{{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0],
-    start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 0>}}>
+  %r2 = "stablehlo.gather"(%a, %d) <{{dimension_numbers = #stablehlo.gather<offset_dims = [1],
+    collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 0>}}>
     : ({tensor(x)}, {tensor(two)}) -> tensor<2x0xf32>"""
     expected = [np.zeros((0, 3), np.float32), x, np.zeros((2, 0), np.float32)]
     check([x, none, updates, two], body, expected, cache)
@@ -230,7 +234,7 @@ def test_loop_without_rounds(cache: Path) -> None:
     body = f"""
   %limit = stablehlo.constant dense<10> : tensor<i32>
   %one = stablehlo.constant dense<1> : tensor<i32>
-  %r0, %r1 = "stablehlo.while"(%b, %a) ({{
+  %s:2 = "stablehlo.while"(%b, %a) ({{
   ^bb0(%k: tensor<i32>, %v: {tensor(x)}):
     %p = stablehlo.compare LT, %k, %limit : (tensor<i32>, tensor<i32>) -> tensor<i1>
     "stablehlo.return"(%p) : (tensor<i1>) -> ()
@@ -239,11 +243,10 @@ def test_loop_without_rounds(cache: Path) -> None:
     %n = stablehlo.add %k, %one : tensor<i32>
     %w = stablehlo.add %v, %v : {tensor(x)}
     "stablehlo.return"(%n, %w) : ({types}) -> ()
-  }}) : ({types}) -> ({types})"""
-    body = body.replace("%r0, %r1 =", "%s:2 =") + (
-        f"\n  %z = stablehlo.constant dense<0> : tensor<i32>\n  %r0 = stablehlo.add %s#0, %z : tensor<i32>"
-        f"\n  %r1 = stablehlo.abs %s#1 : {tensor(x)}"
-    )
+  }}) : ({types}) -> ({types})
+  %z = stablehlo.constant dense<0> : tensor<i32>
+  %r0 = stablehlo.add %s#0, %z : tensor<i32>
+  %r1 = stablehlo.abs %s#1 : {tensor(x)}"""
     check([x, i], body, [i, x], cache)
 
 
@@ -260,8 +263,6 @@ def test_rng_state(algorithm: str, count: int, cache: Path) -> None:
   %y = stablehlo.constant dense<0> : {out}
   %r0 = stablehlo.add %s, %z : tensor<2xui64>
   %r1 = stablehlo.add %o, %y : {out}"""
-    from tests.oracle.ambiguous.ways import by_xla, program
-
     shapes = [np.zeros(2, np.uint64), np.zeros(count, np.uint32)]
     expected = by_xla(program([state], body, shapes), [state])
     check([state], body, expected, cache, xla=False)

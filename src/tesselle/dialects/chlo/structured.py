@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from tesselle.dialects.chlo.attributes import Precision, RaggedDotDimensionNumbers
 from tesselle.dialects.stablehlo.base import (
-    BOOL_OR_INTEGER,
-    FLOAT,
+    REAL,
     require_dims,
     require_in_range,
     require_region,
@@ -47,7 +46,7 @@ class TopKOp(Op):
     k: int = attr_def()
 
     def infer(self) -> Sequence[Type]:
-        t = tensor_type(self, self.operand, "I1", BOOL_OR_INTEGER | FLOAT)
+        t = tensor_type(self, self.operand, "I1", REAL)
         self.require(t.rank > 0, "C1", "the operand must have a dimension")
         last = t.shape[-1]
         self.require(self.k >= 0 and (last is None or self.k <= last), "C2", f"k {self.k} must lie in [0, {last}]")

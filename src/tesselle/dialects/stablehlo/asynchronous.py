@@ -9,6 +9,7 @@ from tesselle.ir.core import Op, Region, Value
 from tesselle.ir.declare import op, operand_def, region_def, result_type_def, result_types_def, variadic_def
 from tesselle.ir.types import FutureType, Type, types_compatible
 
+
 @op("stablehlo.async_start")
 class AsyncStartOp(Op):
     """A future of body(inputs), whose computation may go on until `async_done` asks for it.

@@ -18,6 +18,8 @@ INTEGER = frozenset({Kind.SIGNED, Kind.UNSIGNED})
 BOOL_OR_INTEGER = INTEGER | {Kind.BOOL}
 SIGNED_FLOAT_OR_COMPLEX = FLOAT_OR_COMPLEX | {Kind.SIGNED}
 NUMBER = INTEGER | FLOAT_OR_COMPLEX
+INTEGER_OR_FLOAT = INTEGER | FLOAT
+REAL = INTEGER_OR_FLOAT | {Kind.BOOL}
 PLAIN = NUMBER | {Kind.BOOL, Kind.INDEX}
 QUANTIZED = frozenset({Kind.QUANTIZED})
 ANY = PLAIN | QUANTIZED
@@ -30,6 +32,8 @@ KIND_TEXT = {
     BOOL_OR_INTEGER: "boolean or integer",
     SIGNED_FLOAT_OR_COMPLEX: "signed integer, floating-point or complex",
     NUMBER: "integer, floating-point or complex",
+    INTEGER_OR_FLOAT: "integer or floating-point",
+    REAL: "boolean, integer or floating-point",
     PLAIN: "plain",
     QUANTIZED: "quantized",
 }

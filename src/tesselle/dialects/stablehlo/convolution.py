@@ -35,9 +35,11 @@ class _Convolution(Op):
             a.get("feature_group_count"),
             a.get("batch_group_count"),
         )
-        assert isinstance(numbers, ConvDimensionNumbers)
-        assert isinstance(groups, int)
-        assert isinstance(batch_groups, int)
+        if not isinstance(numbers, ConvDimensionNumbers):
+            self.fail("attribute", "attribute 'dimension_numbers' is missing")
+        if not isinstance(groups, int) or not isinstance(batch_groups, int):
+            self.fail("attribute", "attributes 'feature_group_count' and 'batch_group_count' are missing")
+        assert isinstance(numbers, ConvDimensionNumbers) and isinstance(groups, int) and isinstance(batch_groups, int)
         return numbers, groups, batch_groups
 
     def _ints(self, name: str, rank: int) -> tuple[int, ...]:

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from tesselle.dialects.stablehlo.attributes import FftType, RngAlgorithm, RngDistribution, Transpose
 from tesselle.dialects.stablehlo.base import (
     FLOAT_OR_COMPLEX,
+    INTEGER_OR_FLOAT,
     QUANTIZED,
+    REAL,
     merge_shapes,
     require_dims,
     same_dtype,
     tensor_type,
-    tensor_types,
 )
 from tesselle.dialects.stablehlo.dynamic import INDICES
 from tesselle.dialects.stablehlo.quantized_rules import QuantizableOp, same_baseline
 from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType, Type, types_compatible
-from tesselle.support.dtypes import C64, C128, F32, F64, UI32, UI64, Kind
+from tesselle.support.dtypes import C64, C128, F32, F64, UI32, UI64
 
 
 @op("stablehlo.fft", PURE)
@@ -106,7 +107,7 @@ class RngOp(Op):
     result_type: TensorType = result_type_def()
 
     def check(self) -> None:
-        a, b = tensor_types(self, self.operands[:2], "I1")
+        a, b = (tensor_type(self, v, label, REAL) for v, label in zip(self.operands, ("I1", "I2"), strict=False))
         out, shape = tensor_type(self, self.result_type, "result"), tensor_type(self, self.shape, "I3", INDICES)
         self.require(a.rank == b.rank == 0, "I1", f"a and b must have rank 0, found {a} and {b}")
         same_dtype(self, (a, b, out), "C1", "a, b and result")
@@ -138,7 +139,7 @@ class RngBitGeneratorOp(Op):
     def check(self) -> None:
         s, next_state = tensor_type(self, self.initial_state), tensor_type(self, self.results[0], "result")
         self.require(types_compatible(s, next_state), "C1", f"the state {s} becomes {next_state}")
-        tensor_type(self, self.results[1], "result", frozenset({Kind.SIGNED, Kind.UNSIGNED, Kind.FLOAT}))
+        tensor_type(self, self.results[1], "result", INTEGER_OR_FLOAT)
         self.require(s.rank == 1, "C2", f"the state must have rank 1, found {s}")
         # XLA keeps the state in ui64 words; JAX hands over the same bytes as ui32.
         words: Dim = s.shape[0]

@@ -37,9 +37,9 @@ from tesselle.passes.input.random_bits import (
     threefry,
     threefry_bits,
 )
-from tesselle.passes.input.stablehlo_expressions import Tensor, splat
+from tesselle.passes.input.stablehlo_expressions import Tensor, concatenate, splat
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import F32, F64, I64, UI32, UI64, DType
+from tesselle.support.dtypes import F32, F64, I64, UI2, UI32, UI64, DType
 
 DRAWS = TensorType((), UI32)
 """The type of the counter of draws."""
@@ -83,10 +83,15 @@ def expand_rng_bit_generator(op: RngBitGeneratorOp, b: Builder) -> list[Value]:
     if not out.element_count:
         return [op.initial_state, splat(b, 0, out).value]
     generate = threefry_bits if op.rng_algorithm is RngAlgorithm.THREE_FRY else philox_bits
-    bits, after = generate(state, out.static_shape, out.dtype.bits)
+    # No integer has the six bits of some floats: they get the low bits of bytes.
+    width = 8 if out.dtype.bits == 6 else out.dtype.bits
+    bits, after = generate(state, out.static_shape, width)
     if given.dtype is UI32:
         after = after.bitcast(TensorType((words, 2), UI32)).reshape(given.static_shape)
-    return [after.value, bits.bitcast(out).value]
+    if width == out.dtype.bits:
+        return [after.value, bits.bitcast(out).value]
+    pairs = [(bits >> k).convert(UI2).reshape([*out.static_shape, 1]) for k in range(0, out.dtype.bits, 2)]
+    return [after.value, concatenate(pairs, out.rank).bitcast(out).value]
 
 
 # ------------------------------------------------------------------------------------------ the counter of draws

@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.stablehlo import linear_algebra as s
 from tesselle.dialects.stablehlo.attributes import FftType, Transpose
+from tesselle.reference.numerics import narrow, widen
 from tesselle.reference.registry import Array, element_dtype, semantics
 
 
@@ -25,7 +26,7 @@ def fft(op: s.FftOp, x: Array) -> Array:
 
 @semantics(s.CholeskyOp)
 def cholesky(op: s.CholeskyOp, a: Array) -> Array:
-    given, a = a.dtype, _wide(a)
+    given, a = a.dtype, widen(a)
     source = a if op.lower else np.swapaxes(a, -1, -2).conj()
     low = np.tril(source)
     full = low + np.swapaxes(np.tril(source, -1), -1, -2).conj()
@@ -35,12 +36,12 @@ def cholesky(op: s.CholeskyOp, a: Array) -> Array:
             out[place] = np.linalg.cholesky(full[place])
         except np.linalg.LinAlgError:  # not positive definite: XLA gives nan
             out[place] = np.nan
-    return (out if op.lower else np.swapaxes(out, -1, -2).conj()).astype(given)
+    return narrow(out if op.lower else np.swapaxes(out, -1, -2).conj(), given)
 
 
 @semantics(s.TriangularSolveOp)
 def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
-    given, a, b = a.dtype, _wide(a), _wide(b)
+    given, a, b = a.dtype, widen(a), widen(b)
     matrix = np.tril(a) if op.lower else np.triu(a)
     if op.unit_diagonal:
         matrix = np.where(np.eye(a.shape[-1], dtype=np.bool_), np.ones_like(a), matrix)
@@ -57,9 +58,4 @@ def triangular_solve(op: s.TriangularSolveOp, a: Array, b: Array) -> Array:
     for i in range(size) if forwards else reversed(range(size)):
         row = b[..., i, :] - np.einsum("...k,...km->...m", matrix[..., i, :], x)
         x[..., i, :] = row / matrix[..., i, i, None]
-    return (x if op.left_side else np.swapaxes(x, -1, -2)).astype(given)
-
-
-def _wide(x: Array) -> Array:
-    """In a type that LAPACK has."""
-    return x if x.dtype in (np.float32, np.float64, np.complex64, np.complex128) else x.astype(np.float32)
+    return narrow(x if op.left_side else np.swapaxes(x, -1, -2), given)

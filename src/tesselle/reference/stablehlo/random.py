@@ -18,12 +18,13 @@ from tesselle.support.dtypes import DTYPES
 @semantics(s.RngBitGeneratorOp)
 def rng_bit_generator(op: s.RngBitGeneratorOp, state: Array) -> list[Array]:
     """XLA's bits for CPUs, where DEFAULT is Philox. Floats take the patterns of the bits."""
-    dtype = element_dtype(op.results[1].type)
-    shape = tuple(d or 0 for d in op.results[1].type.shape)  # type: ignore[attr-defined]
+    dtype, shape = op.output_type.dtype, op.output_type.static_shape
     words = [int(w) for w in np.ascontiguousarray(state).view(np.uint64)]
     generate = threefry_bits if op.rng_algorithm is RngAlgorithm.THREE_FRY else philox_bits
-    bits, after = generate(words, shape, dtype.bits)
-    unsigned = DTYPES[f"ui{dtype.bits}"]
+    # No integer has the six bits of some floats: they get the low bits of bytes.
+    width = 8 if dtype.bits == 6 else dtype.bits
+    bits, after = generate(words, shape, width)
+    unsigned = DTYPES[f"ui{width}"]
     cut = bits if dtype.bits >= 32 else n.wrap_bits(bits, unsigned)
     return [np.array(after, np.uint64).view(state.dtype), n.view_as(cut, dtype.numpy)]
 

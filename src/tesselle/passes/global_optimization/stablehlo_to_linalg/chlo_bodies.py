@@ -14,12 +14,18 @@ from tesselle.dialects.chlo import elementwise as c
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import complex as cx
 from tesselle.dialects.core import math as m
+from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.attributes import FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_functions, gamma_functions
 from tesselle.passes.global_optimization.stablehlo_to_linalg import special_coefficients as k
-from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import Expression, chebyshev, polynomial
+from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX
+from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import (
+    Expression,
+    chebyshev,
+    polynomial,
+)
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import (
     SCALARS,
@@ -30,8 +36,8 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     scalar,
     widen,
 )
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64
+from tesselle.support.float_formats import format_of
 
 
 def _function(cls: Any) -> Emitter:
@@ -143,9 +149,8 @@ def asin_acos_kernel(b: Builder, op: Op, args: list[Value]) -> Value:
 
 @scalar(c.SquareOp)
 def square(b: Builder, op: Op, args: list[Value]) -> Value:
-    from tesselle.dialects.stablehlo import elementwise as s
-
-    return SCALARS[s.MultiplyOp](b, op, [args[0], args[0]])
+    table = COMPLEX if dtype_of(args[0]).is_complex else SCALARS
+    return table[s.MultiplyOp](b, op, [args[0], args[0]])
 
 
 @scalar(c.ConjOp)
@@ -204,19 +209,22 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     """
     x, y = args
     dtype = dtype_of(x)
-    if dtype.bits < 16:
-        raise Unsupported(f"{op.name} of {dtype} is not supported", op.location, op.name)
-    integer = DTYPES[f"i{dtype.bits}"]
+    form = format_of(dtype)
+    integer = DTYPES[f"i{form.storage_bits}"]
     wide_x, wide_y = Expression(b, widen(b, x)), Expression(b, widen(b, y))
 
     def number(value: int) -> Value:
-        return scalar_constant(b, value, integer)
+        return scalar_constant(b, value - (1 << integer.bits) if value >> (integer.bits - 1) == 1 else value, integer)
 
-    bits, sign = _new(b, a.BitcastOp, x, integer), number(-(1 << (dtype.bits - 1)))
+    bits, sign = _new(b, a.BitcastOp, x, integer), number(form.sign_bit)
     away = (wide_x < wide_y).value, (wide_x > 0.0).value
     grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, *away)).result
     step = _new(b, a.SelectOp, grows, number(1), number(-1))
     moved = _new(b, a.AddIOp, bits, step)
+    if form.specials == "fnuz":
+        # There is no negative zero.
+        is_zero = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, moved, sign)).result
+        moved = _new(b, a.SelectOp, is_zero, number(0), moved)
     smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, _new(b, a.BitcastOp, y, integer), sign), number(1))
     result = _new(b, a.BitcastOp, _new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved), dtype)
     result = _new(b, a.SelectOp, wide_x.equals(wide_y).value, y, result)

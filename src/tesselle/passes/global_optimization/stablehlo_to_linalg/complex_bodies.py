@@ -50,8 +50,6 @@ def convert(b: Builder, x: Value, to: DType) -> Value:
     from tesselle.passes.global_optimization.stablehlo_to_linalg import scalar_bodies
 
     assert isinstance(x.type, DType)
-    if to.is_bool:
-        return _new(b, a.OrIOp, *(scalar_bodies.convert(b, p, to) for p in parts(b, x)))
     if not to.is_complex:
         return scalar_bodies.convert(b, _new(b, c.ReOp, x), to)
     if not x.type.is_complex:
