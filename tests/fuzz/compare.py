@@ -30,7 +30,7 @@ RUNS_TO_BE_SURE = 60
 SPREAD_FACTOR = 8.0
 
 _ROUNDED_ONCE = (s.AddOp, s.SubtractOp, s.MultiplyOp, s.DivideOp, s.SqrtOp)
-_TRANSCENDENTAL = (s.TranscendentalOp, s.PowerOp, s.Atan2Op, s.RemainderOp, s.AbsOp)
+_TRANSCENDENTAL = (s.TranscendentalOp, s.PowerOp, s.Atan2Op, s.RemainderOp, s.AbsOp, s.SignOp)
 _SUMS = (
     contraction.DotGeneralOp,
     convolution.ConvolutionOp,
