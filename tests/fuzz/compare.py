@@ -30,7 +30,7 @@ RUNS_TO_BE_SURE = 60
 SPREAD_FACTOR = 8.0
 
 _ROUNDED_ONCE = (s.AddOp, s.SubtractOp, s.MultiplyOp, s.DivideOp, s.SqrtOp)
-_TRANSCENDENTAL = (s.TranscendentalOp, s.PowerOp, s.Atan2Op, s.RemainderOp, s.AbsOp)
+_TRANSCENDENTAL = (s.TranscendentalOp, s.PowerOp, s.Atan2Op, s.RemainderOp, s.AbsOp, s.SignOp)
 _SUMS = (
     contraction.DotGeneralOp,
     convolution.ConvolutionOp,
@@ -75,6 +75,11 @@ class PerturbedInterpreter(Interpreter):
             for x in operands:
                 odd |= ~np.isfinite(x)
             results = [np.where(odd, np.array(np.nan, results[0].dtype), results[0])]
+        if isinstance(op, s.PowerOp) and results[0].dtype.kind == "c":
+            # exp(y * log(x)): what the product loses by rounding is relative to it, not to its exponential.
+            size = np.abs(results[0].astype(np.complex128))
+            digits = np.abs(np.log(np.where(np.isfinite(size) & (size > 0), size, 1.0)))
+            return [self._moved(results[0], 4.0 * (1.0 + digits), whole_too=True)]
         # Products and quotients of complex numbers are several roundings.
         if isinstance(op, _TRANSCENDENTAL) or (isinstance(op, _ROUNDED_ONCE) and results[0].dtype.kind == "c"):
             return [self._moved(r, 4.0, whole_too=True) for r in results]
@@ -88,7 +93,7 @@ class PerturbedInterpreter(Interpreter):
         flipped = (x != x) & (self.rng.random(x.shape) < 0.5)
         return np.asarray(np.where(flipped, -x, x)).astype(x.dtype)
 
-    def _moved(self, x: Array, ulps: float, whole_too: bool = False) -> Array:
+    def _moved(self, x: Array, ulps: float | Array, whole_too: bool = False) -> Array:
         """x with relative errors of up to `ulps` units; integers of moderate size stay unless `whole_too`."""
         if not is_float(x):
             return x

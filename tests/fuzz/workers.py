@@ -17,8 +17,9 @@ TIMEOUT_S = 120.0
 def _serve(pipe: Connection, cache_dir: Path | None) -> None:
     options = ts.CompileOptions(jobs=1, cache_dir=cache_dir)
     while True:
-        request = pipe.recv()
-        if request is None:
+        try:
+            request = pipe.recv()
+        except EOFError:  # nobody asks any more
             return
         try:
             program = program_of(request) if isinstance(request, int) else request

@@ -182,7 +182,8 @@ def match_monoid(block: Block, output_count: int) -> Monoid | None:
     elements: list[Value] = []
     for acc, y in zip(accs, block.terminator.operands, strict=True):
         element = _counterpart(y, acc, accs, dependent)
-        if element is None or element in elements:
+        # A constant that is taken (a flag) is the same on all lanes; which of them took it, it does not say.
+        if element is None or element in elements or isinstance(element.defining_op, arith.ConstantOp):
             return None
         elements.append(element)
     # What a body computes from its elements alone (is it nan?) belongs to the combination too.
