@@ -10,6 +10,8 @@ import pytest
 from oracle_harness import sample
 from text_oracle import check_text, run_compiled, run_reference
 
+from tesselle.support.dtypes import DTYPES
+
 NAMES = {
     "float32": "f32",
     "int32": "i32",
@@ -300,3 +302,46 @@ def test_next_after(name: str) -> None:
         (found,) = run(text, x, y)
         np.testing.assert_array_equal(np.isnan(found.astype(np.float64)), nan)
         assert found[~nan].tobytes() == wanted[~nan].tobytes()
+
+
+SMALL = (
+    "f4E2M1FN",
+    "f6E2M3FN",
+    "f6E3M2FN",
+    "f8E3M4",
+    "f8E4M3",
+    "f8E4M3B11FNUZ",
+    "f8E4M3FN",
+    "f8E4M3FNUZ",
+    "f8E5M2",
+    "f8E5M2FNUZ",
+)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_next_after_of_every_small_float(name: str) -> None:
+    """Every code, towards numbers above, below and equal."""
+    kind = DTYPES[name].numpy
+    codes = np.arange(1 << DTYPES[name].bits, dtype=np.uint8).view(kind)
+    finite = codes[np.isfinite(codes.astype(np.float32))]
+    ends = [finite.max(), finite.min(), kind.type(0), kind.type(1)]
+    x, y = np.concatenate([codes] * 5), np.concatenate([*(np.full_like(codes, e) for e in ends), codes])
+    t = f"tensor<{len(x)}x{name}>"
+    op = f"%0 = chlo.next_after %a, %b : {t}, {t} -> {t}"
+    text = f"func.func @main(%a: {t}, %b: {t}) -> {t} {{ {op}\n return %0 : {t} }}"
+    (found,), (meaning,) = run_compiled(text, x, y), run_reference(text, x, y)
+    np.testing.assert_array_equal(found.astype(np.float32), meaning.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bfloat16", "int8", "uint64"])
+def test_square_and_conj(dtype: str) -> None:
+    name = {"complex128": "complex<f64>", "float16": "f16", "bfloat16": "bf16", "int8": "i8", "uint64": "ui64"}
+    t = tensor((9,), name.get(dtype, dtype))
+    x = sample(dtype, (9,), special=False)
+    text = f"""
+    func.func @main(%a: {t}) -> ({t}, {t}) {{
+      %0 = chlo.square %a : {t} -> {t}
+      %1 = chlo.conj %a : {t} -> {t}
+      return %0, %1 : {t}, {t}
+    }}"""
+    check_text(text, x, wanted=[x * x, np.conj(x)], tolerance=1e-2)

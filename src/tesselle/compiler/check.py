@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tesselle.compiler.session import compile
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.dialects.core.func import FuncOp
+from tesselle.dialects.core.func import CallOp, FuncOp
+from tesselle.dialects.interpreter.ops import RunParallelOp
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.core import Op, OpResult, Value
@@ -23,6 +24,7 @@ from tesselle.support.diagnostics import TesselleError
 from tesselle.support.dtypes import DType
 from tesselle.support.expectations import Outcome, Recorder
 from tesselle.support.options import CompileOptions
+from tesselle.support.probes import Probes
 
 REFERENCE = "reference"
 """Where a function ran, when it was the reference interpreter."""
@@ -75,23 +77,61 @@ class FunctionCheck:
 def check_module(module: ModuleOp, options: CheckOptions) -> Iterator[FunctionCheck]:
     """Run every public function of `module` that takes no arguments, one after the other.
 
-    Functions are compiled together where that works, else one by one, so that a function that is not supported says so
-    and hides no other. Errors: those of inlining; what goes wrong in a function is part of its result.
+    Functions that run a grid of processes run in the reference interpreter. The others are compiled together where that
+    works, else one by one, so that a function that is not supported says so and hides no other. Errors: those of
+    inlining; what goes wrong in a function is part of its result.
     """
-    Pipeline((InlineCalls(), ExpandChecks())).run(module)
-    for op in list(_functions(module)):
-        if op.is_declaration or op.args or not op.is_public or not options.select(op.sym_name):
-            op.erase()
-    names = [f.sym_name for f in _functions(module)]
-    if options.reference:
-        for name in names:
-            yield _interpret(module, name, options)
-        return
-    compiled = _Compiled.of(module, options)
+    parallel = _ParallelPrograms.of(module)
+    names = [f.sym_name for f in _functions(module) if _is_run(f, parallel, options)]
+    probes = Probes(options.probes)
+    compiled: _Compiled | None = None
+    whole: ModuleOp | None = None
+    if parallel.callers or options.reference:
+        whole = module.clone()
+        Pipeline((ExpandChecks(),)).run(whole)
+    on_device = [n for n in names if not options.reference and n not in parallel.callers]
+    if on_device:
+        _keep_public(module, on_device)
+        Pipeline((InlineCalls(), ExpandChecks())).run(module)
+        compiled = _Compiled.of(module, options, Recorder(probes))
     for name in names:
-        # Where the whole cannot be compiled, each function tells its own error.
-        alone = compiled if compiled is not None else _only(module, name)
-        yield _run(alone, name, options)
+        if name in on_device:
+            # Where the whole cannot be compiled, each function tells its own error.
+            alone = compiled if compiled is not None else _only(module, name)
+            yield _run(alone, name, options, probes)
+        else:
+            assert whole is not None
+            yield _interpret(whole, name, Recorder(probes))
+
+
+@dataclass(frozen=True)
+class _ParallelPrograms:
+    """Functions that run grids of processes, which only the reference interpreter has, and what they run."""
+
+    callers: frozenset[str]
+    run_by_others: frozenset[str]
+
+    @classmethod
+    def of(cls, module: ModuleOp) -> _ParallelPrograms:
+        grids = {f.sym_name: [op for op in f.walk() if isinstance(op, RunParallelOp)] for f in _functions(module)}
+        named = {n.root for ops in grids.values() for op in ops for row in (*op.programs, op.infeed) for n in row}
+        callers = {name for name, ops in grids.items() if ops}
+        calls = {f.sym_name: {op.callee.root for op in f.walk() if isinstance(op, CallOp)} for f in _functions(module)}
+        while more := {name for name, called in calls.items() if called & callers} - callers:
+            callers |= more
+        return cls(frozenset(callers), frozenset(named))
+
+
+def _is_run(f: FuncOp, parallel: _ParallelPrograms, options: CheckOptions) -> bool:
+    runs = f.is_public and not f.is_declaration and not f.args and f.sym_name not in parallel.run_by_others
+    return runs and options.select(f.sym_name)
+
+
+def _keep_public(module: ModuleOp, names: Sequence[str]) -> None:
+    """Make all other functions private, so that inlining leaves only what is run."""
+    for f in _functions(module):
+        if f.sym_name not in names:
+            f.attributes = {**f.attributes, "sym_visibility": "private"}
 
 
 def _functions(module: ModuleOp) -> Iterator[FuncOp]:
@@ -106,17 +146,15 @@ def _only(module: ModuleOp, name: str) -> ModuleOp:
     return copy
 
 
-def _interpret(module: ModuleOp, name: str, options: CheckOptions) -> FunctionCheck:
-    recorder = Recorder(options.probes)
-
+def _interpret(module: ModuleOp, name: str, recorder: Recorder) -> FunctionCheck:
     def run() -> None:
         interpret(module, name, [], recorder.functions())
 
     return _measured(name, REFERENCE, recorder, run)
 
 
-def _run(program: _Compiled | ModuleOp, name: str, options: CheckOptions) -> FunctionCheck:
-    recorder = program.recorder if isinstance(program, _Compiled) else Recorder(options.probes)
+def _run(program: _Compiled | ModuleOp, name: str, options: CheckOptions, probes: Probes) -> FunctionCheck:
+    recorder = program.recorder if isinstance(program, _Compiled) else Recorder(probes)
     recorder.outcomes.clear()
 
     def run() -> None:
@@ -149,10 +187,10 @@ class _Compiled:
         self.program = load(artifact, options.device, custom_calls=recorder.functions())
 
     @classmethod
-    def of(cls, module: ModuleOp, options: CheckOptions) -> _Compiled | None:
+    def of(cls, module: ModuleOp, options: CheckOptions, recorder: Recorder) -> _Compiled | None:
         """All functions of `module` in one program; None when that cannot be compiled."""
         try:
-            return cls(module.clone(), options, Recorder(options.probes))
+            return cls(module.clone(), options, recorder)
         except TesselleError:
             return None
 

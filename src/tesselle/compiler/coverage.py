@@ -77,6 +77,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "flow": ("dispatches, which `stream` schedules", "only in host programs"),
     "func": (STRUCTURE, "read with the function around it"),
     "hal": ("commands to a device", "only in host programs"),
+    "interpreter": (GAP, "grids of processes run in the reference interpreter, prints and probes on the host"),
     "linalg": (TERMINATOR, NOT_IN_KERNELS),
     "math": (GAP, GAP),
     "memref": ("memory of kernels, compared through whole programs", TERMINATOR),

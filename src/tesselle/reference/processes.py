@@ -6,7 +6,6 @@ Source: StableHLO spec, Parallel execution (process grids, process groups, chann
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +19,6 @@ ProcessId = tuple[int, int]
 Group = tuple[ProcessId, ...]
 Key = tuple[object, ...]
 """What values are left under, for another process to take."""
-
-TIMEOUT_S = 60.0
-"""How long a process waits for another one that still runs."""
 
 
 def _no_infeed() -> list[Array]:
@@ -42,6 +38,7 @@ class Grid:
         self.changed = threading.Condition()
         self.mailboxes: dict[Key, deque[list[Array]]] = defaultdict(deque)
         self.running = set(self.processes)
+        self.waiting: dict[ProcessId, Key] = {}
         self.failed = False
 
     @property
@@ -56,13 +53,20 @@ class Grid:
 
     def take(self, key: Key, taker: ProcessId) -> list[Array]:
         """Take what was left under a key, waiting for it. ExecutionError when no process is left that could do so."""
-        limit = time.monotonic() + TIMEOUT_S
         with self.changed:
+            self.waiting[taker] = key
             while not self.mailboxes[key]:
-                if self.failed or not self.running - {taker} or time.monotonic() > limit:
+                if self.failed or self._stuck():
+                    self.failed = True
+                    self.changed.notify_all()
                     raise ExecutionError(f"process {taker} waits for values that no process sends ({key[0]})")
-                self.changed.wait(1.0)
+                self.changed.wait()
+            del self.waiting[taker]
             return self.mailboxes[key].popleft()
+
+    def _stuck(self) -> bool:
+        """Whether every process that still runs waits for something that is not there."""
+        return all(p in self.waiting and not self.mailboxes[self.waiting[p]] for p in self.running)
 
     def next_infeed(self) -> list[Array]:
         """What the next infeed reads. ExecutionError when there is nothing."""

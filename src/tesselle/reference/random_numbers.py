@@ -79,7 +79,7 @@ def threefry_bits(state: Sequence[int], shape: tuple[int, ...], bits: int) -> tu
     for offset, words in enumerate((low, high)):
         place[axis] = slice(offset, None, 2)
         taken = out[tuple(place)].shape[axis]
-        out[tuple(place)] = np.take(words, np.arange(taken), axis)
+        out[tuple(place)] = np.take(words, range(taken), axis)
     return out.reshape(shape), [key, (start + count) % (1 << 64)]
 
 

@@ -2,13 +2,14 @@
 
 Tensors are arrays of the element type's NumPy dtype; scalars and index values are arrays of rank 0. A function gets the
 operation (for its attributes and result types) and its operands in order, and returns the result, or a tuple of them.
-Operations with regions get a `RegionRunner` after the operation.
+Operations with regions get a `RegionRunner` after the operation. A tuple, and a future, is an array of objects, one for
+each of its parts; a token is such an array without parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.custom_calls import HostFunction
 from tesselle.support.dtypes import DType
+
+if TYPE_CHECKING:
+    from tesselle.dialects.core.builtin import ModuleOp
+    from tesselle.reference.processes import Process
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Results: TypeAlias = "Array | tuple[Array, ...] | list[Array]"
@@ -27,13 +32,15 @@ class RegionRunner(Protocol):
 
     `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays;
     `host_functions` those that custom calls go to before the registered ones, by target; `draws` how often
-    stablehlo.rng has run.
+    stablehlo.rng has run; `process` the one that runs, in its grid; `module` the program.
     """
 
     environment: dict[Value, Array]
     loop_indices: Sequence[Array]
     host_functions: Mapping[str, HostFunction]
     draws: int
+    process: Process
+    module: ModuleOp
 
     def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
         """Run the only block of `region` on `args`; the operands of its terminator."""
@@ -105,3 +112,20 @@ def element_dtype(type: Type) -> DType:
     if isinstance(type, DType):
         return type
     raise TypeError(f"{type} has no element type")
+
+
+def pack(parts: Sequence[Array]) -> Array:
+    """The array of objects that stands for a tuple of `parts`."""
+    packed = np.empty(len(parts), object)
+    for i, part in enumerate(parts):
+        packed[i] = part
+    return packed
+
+
+def unpack(packed: Array) -> list[Array]:
+    """The parts of a tuple."""
+    return [packed[i] for i in range(len(packed))]
+
+
+TOKEN = pack(())
+"""The value of every token."""

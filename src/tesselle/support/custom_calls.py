@@ -140,7 +140,12 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _host_functions: dict[str, HostFunction] = {}
 _expansions: dict[str, Expansion] = {}
 
-_LIBRARIES = ("tesselle.support.expectations", "tesselle.support.lapack", "tesselle.support.transfers")
+_LIBRARIES = (
+    "tesselle.support.expectations",
+    "tesselle.support.lapack",
+    "tesselle.support.probes",
+    "tesselle.support.transfers",
+)
 """Modules whose `host_function(name)` knows names of its own; imported when they are first asked."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tesselle.support.custom_calls import Array, CustomCall, HostFunction
 from tesselle.support.diagnostics import ExecutionError
+from tesselle.support.probes import PROBE, Probes
 
 PLACE, FUNCTION = "check.place", "check.function"
 """Entries of a call's configuration: where the expectation stands, and in which function."""
@@ -55,18 +56,18 @@ class Outcome:
 class Recorder:
     """Host functions that note what they are asked instead of raising where an expectation does not hold.
 
-    `probes`: the folder of `interpreter.probe`'s files, for `check.expect_serialized_eq`.
+    `probes`: where `interpreter.probe` writes, for `check.expect_serialized_eq`.
     """
 
-    probes: Path | None = None
+    probes: Probes = field(default_factory=Probes)
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
     def functions(self) -> dict[str, HostFunction]:
         """Target -> host function, for `tesselle.load` and the reference interpreter."""
-        return dict.fromkeys(TARGETS, self._note)
+        return {**dict.fromkeys(TARGETS, self._note), PROBE: self.probes.write}
 
     def _note(self, call: CustomCall, *operands: Array) -> None:
-        problem = _problem(call, operands, self.probes)
+        problem = _problem(call, operands, self.probes.folder)
         where = call.attributes
         kind = call.target.removeprefix("check.")
         self.outcomes.append(Outcome(kind, str(where.get(PLACE, "")), str(where.get(FUNCTION, "")), problem))
@@ -92,7 +93,7 @@ def _problem(call: CustomCall, operands: tuple[Array, ...], probes: Path | None)
     if call.target == SERIALIZED:
         if len(operands) != 1:
             return f"expected 1 operand, found {len(operands)}"
-        saved = _saved(call, probes)
+        saved = _saved(call, probes, operands[0].dtype)
         if isinstance(saved, str):
             return saved
         operands = (operands[0], saved)
@@ -104,8 +105,8 @@ def _problem(call: CustomCall, operands: tuple[Array, ...], probes: Path | None)
     return TARGETS[call.target](call, found, expected)
 
 
-def _saved(call: CustomCall, probes: Path | None) -> Array | str:
-    """The array that a probe wrote, or why there is none."""
+def _saved(call: CustomCall, probes: Path | None, dtype: np.dtype[Any]) -> Array | str:
+    """The array that a probe wrote, or why there is none. NumPy's format knows ml_dtypes' types by their size alone."""
     name = f"{call.attributes.get('probe_id', '')}_{call.attributes.get('iteration', 1)}.npy"
     if probes is None:
         return f"there is no folder of probes to look for {name} in"
@@ -115,7 +116,8 @@ def _saved(call: CustomCall, probes: Path | None) -> Array | str:
     if not path.is_file():
         return f"there is no file {path}"
     try:
-        return np.load(path, allow_pickle=False)
+        saved = np.load(path, allow_pickle=False)
+        return saved.view(dtype) if saved.dtype.kind == "V" and saved.dtype.itemsize == dtype.itemsize else saved
     except (OSError, ValueError) as error:
         return f"{path}: {error}"
 
@@ -174,7 +176,7 @@ def _parts(x: Array) -> Array:
 
 
 def _is_float(x: Array) -> bool:
-    # The floats of ml_dtypes are of kind V or f, its integers of kind V or i and u.
+    # NumPy's own floats are of kind f, those of ml_dtypes of kind f or V, as are its integers.
     return x.dtype.kind == "f" or (x.dtype.kind == "V" and "float" in x.dtype.name)
 
 

@@ -29,8 +29,8 @@ class HostTransfers:
         program.transfers.send(3, x)          # what the next `recv` on channel 3 reads
         program.transfers.receive(3)          # what the next `send` on channel 3 wrote
 
-    What the program sends on a channel it may also receive itself, on the same channel: with one replica, the program is
-    the device at the other end. `timeout_s`: how long the program, and `drain` and `receive`, wait for data.
+    What the program sends on a channel it may also receive itself, on the same channel: with one replica, it is the
+    device at the other end. `timeout_s`: how long the program, and `drain` and `receive`, wait for data.
     """
 
     def __init__(self, timeout_s: float = 10.0) -> None:

@@ -36,6 +36,7 @@ ARGUMENTS = {
     "tok": "!stablehlo.token",
     "st": "tensor<2xui64>",
     "st5": "tensor<5xui64>",
+    "fut": "!stablehlo.future<tensor<f32>>",
     "tup": "tuple<tensor<f32>>",
     "cm": "tensor<2x5xcomplex<f32>>",
     "dyn": "tensor<?x3xf32>",

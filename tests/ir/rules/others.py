@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.ir.rules.forms import ADD, PREDICATE, generic, region
 
+CHANNEL = "channel_handle = #stablehlo.channel_handle<handle = {}, type = 1>"
+FUTURE = "!stablehlo.future<tensor<f32>>"
+
 CASES: list[tuple[str, str]] = [
     # ------------------------------------------------------------------------------------------ control flow
     ("while.C1", generic("while", "s", "", "s", f"{region('f32', 'q0')}, {region('f32', 'q0')}")),
@@ -30,6 +33,12 @@ CASES: list[tuple[str, str]] = [
     ("composite.C2", generic("composite", "s", 'name = "x.y", decomposition = @nobody', "s")),
     ("composite.C3", generic("composite", "a", 'name = "x.y", decomposition = @callee', "a")),
     # ------------------------------------------------------------------------------------------ tokens, collectives
+    ("async_start.C1", generic("async_start", "a", "", FUTURE, region("f32", "q0"))),
+    ("async_start.C2", generic("async_start", "s", "", FUTURE, region("f32", "q0 q0"))),
+    ("async_start.C2", generic("async_start", "s", "", "s", region("f32", "q0"))),
+    ("async_done.I1", generic("async_done", "s", "", "s")),
+    ("async_done.C1", generic("async_done", "fut", "", "i")),
+    ("cross-replica-sum.C1", generic("cross-replica-sum", "a", "replica_groups = dense<0> : tensor<1x2xi64>", "a")),
     ("after_all.I1", generic("after_all", "s", "", "tok")),
     ("infeed.I1", generic("infeed", "s", "", "tok")),
     ("infeed.C1", generic("infeed", "tok", "", "")),

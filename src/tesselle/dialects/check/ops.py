@@ -101,7 +101,10 @@ class ExpectCloseOp(Expectation):
 
 @op("check.expect_serialized_eq")
 class ExpectSerializedEqOp(Expectation):
-    """`expected` equals what `interpreter.probe` wrote as `probe_id` the `iteration`-th time. Source: CheckOps.td."""
+    """`expected` equals what `interpreter.probe` wrote under `probe_id` the `iteration`-th time.
+
+    Source: CheckOps.td.
+    """
 
     expected: Value = operand_def()
     probe_id: str = attr_def()

@@ -5,12 +5,14 @@ from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
 from tesselle.passes.input.expand_custom_calls import ExpandCustomCalls
+from tesselle.passes.input.expand_einsum import ExpandEinsum
 from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
 
@@ -20,13 +22,15 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
+        ExpandQuantized(),
         ExpandCollectives(),
         FlattenTuples(),
-        ExpandQuantized(),
         ExpandChlo(),
+        ExpandEinsum(),
         ExpandRng(),
         ExpandLinearAlgebra(),
         ExpandFft(),
+        RefineShapes(),
         SimplifyStablehlo(),
     )
 
@@ -39,12 +43,14 @@ __all__ = [
     "ExpandChlo",
     "ExpandCollectives",
     "ExpandCustomCalls",
+    "ExpandEinsum",
     "ExpandFft",
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
     "FlattenTuples",
     "InlineCalls",
+    "RefineShapes",
     "SimplifyStablehlo",
     "input_passes",
 ]

@@ -3,6 +3,7 @@
 check.expect_eq %x, %y : T             -> custom_call @check.expect_eq(%x, %y) {has_side_effect, place, function}
 check.expect_eq_const %x, dense<…>     -> %y = constant dense<…>; the same
 custom_call @check.expect_close(…)     -> the same call, told its place and its function
+interpreter.probe %x, probe_id = "p"   -> custom_call @interpreter.probe(%x) {has_side_effect, probe_id}; %x
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from tesselle.dialects.check import ops as check
 from tesselle.dialects.core.func import FuncOp
+from tesselle.dialects.interpreter.ops import PrintOp, ProbeOp
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.custom_calls import CONFIG
 from tesselle.dialects.stablehlo.shape import ConstantOp
@@ -22,6 +24,7 @@ from tesselle.ir.rewrite import Rewriter
 from tesselle.support.dtypes import F64, UI64
 from tesselle.support.expectations import FUNCTION, PLACE, TARGETS
 from tesselle.support.locations import CallSiteLocation, Location
+from tesselle.support.probes import PROBE_ID, TYPE
 
 
 @register_pass("expand-checks")
@@ -33,6 +36,8 @@ class ExpandChecks(Pass):
         for op in list(module.walk()):
             if isinstance(op, check.Expectation):
                 _expand(op)
+            elif isinstance(op, PrintOp | ProbeOp):
+                _expand_probe(op)
             elif isinstance(op, CustomCallOp) and op.call_target_name in TARGETS:
                 given = op.attributes.get(CONFIG)
                 config: Mapping[str, Attribute] = given if isinstance(given, Mapping) else {}
@@ -60,6 +65,15 @@ def _expand(op: check.Expectation) -> None:
     }
     rw.insert(CustomCallOp.build(operands, (), attributes))
     op.replace_with([])
+
+
+def _expand_probe(op: PrintOp | ProbeOp) -> None:
+    config: dict[str, Attribute] = {}
+    if isinstance(op, ProbeOp):
+        config = {PROBE_ID: op.probe_id, TYPE: str(op.operand.type)}
+    attributes: dict[str, Attribute] = {"call_target_name": op.name, "has_side_effect": True, CONFIG: config}
+    Rewriter(op).insert(CustomCallOp.build([op.operand], (), attributes))
+    op.replace_with(op.operand)
 
 
 def _where(op: Op) -> dict[str, Attribute]:

@@ -19,10 +19,12 @@ from tesselle.dialects.stablehlo.attributes import ChannelHandle
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.custom_calls import CONFIG
 from tesselle.dialects.stablehlo.elementwise import ConvertOp
+from tesselle.dialects.stablehlo.quantization import UniformQuantizeOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import Attribute, DenseElements, IntegerAttr
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
+from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.types import TensorType, TokenType, types_compatible
 from tesselle.support.diagnostics import Diagnostic, Unsupported
@@ -73,8 +75,11 @@ def _same_types(op: Op, values: Sequence[Value]) -> Sequence[Value]:
 
 def _zeros(value: Value, rw: Rewriter) -> Value:
     t = value.type
-    if not isinstance(t, TensorType) or not t.is_static or t.dtype.is_quantized:
+    if not isinstance(t, TensorType) or not t.is_static:
         raise Unsupported(f"{rw.op.name} that gives zeros of type {t}", rw.op.location, rw.op.name)
+    if isinstance(t.dtype, QuantizedType):
+        floats = rw.insert(ConstantOp(DenseElements.splat(0, t.with_dtype(t.dtype.expressed)))).result
+        return rw.insert(UniformQuantizeOp(floats, t)).result
     return rw.insert(ConstantOp(DenseElements.splat(0, t))).result
 
 

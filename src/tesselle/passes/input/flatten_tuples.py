@@ -5,8 +5,9 @@ func.func @f(%t: tuple<A, tuple<B>>, %k: !token)  ->  func.func @f(%a: A, %b: B)
 %f = async_start(%x) {all_gather}; async_done %f  ->  all_gather %x
 get_tuple_element(tuple(x, y), 1)                 ->  y
 
-A tuple is its leaves in order: arguments and results of functions stand for them one by one. Tokens order side effects,
-which keep their order in the text as it is; so they are left out of signatures (StableHLO spec, Tuple types, Execution).
+A tuple is its leaves in order: arguments and results of functions stand for them one by one. Tokens order side
+effects, which keep their order in the text as it is; so they are left out of signatures. Source: StableHLO spec, Types
+(tuple types) and Execution (sequential evaluation).
 """
 
 from __future__ import annotations

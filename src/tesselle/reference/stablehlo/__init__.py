@@ -3,6 +3,7 @@
 from tesselle.reference.stablehlo import (
     chlo,
     chlo_structured,
+    collective,
     contraction,
     control_flow,
     convolution,
@@ -14,12 +15,14 @@ from tesselle.reference.stablehlo import (
     random,
     reduction,
     shape,
+    tokens,
     window,
 )
 
 __all__ = [
     "chlo",
     "chlo_structured",
+    "collective",
     "contraction",
     "control_flow",
     "convolution",
@@ -31,5 +34,6 @@ __all__ = [
     "random",
     "reduction",
     "shape",
+    "tokens",
     "window",
 ]

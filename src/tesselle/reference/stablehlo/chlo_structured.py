@@ -14,6 +14,7 @@ from tesselle.dialects.chlo.structured import ConstantOp, RaggedDotOp, ScanOp, T
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.ir.core import Op
+from tesselle.ir.types import TensorType
 from tesselle.reference import numerics as n
 from tesselle.reference.registry import SEMANTICS, Array, RegionRunner, element_dtype, region_semantics, semantics
 from tesselle.reference.stablehlo.contraction import einsum
@@ -105,10 +106,10 @@ def scan(op: ScanOp, runner: RegionRunner, *operands: Array) -> list[Array]:
         carries = values[outputs:]
     stacked: list[Array] = []
     for rows, r in zip(kept, op.results, strict=False):
-        shape = r.type.shape  # type: ignore[attr-defined]
+        t = r.type
+        assert isinstance(t, TensorType)
         rows = rows[::-1] if op.is_reverse else rows
-        dtype = element_dtype(r.type).numpy
-        stacked.append(np.stack(rows, op.dimension) if rows else np.zeros([d or 0 for d in shape], dtype))
+        stacked.append(np.stack(rows, op.dimension) if rows else np.zeros([d or 0 for d in t.shape], t.dtype.numpy))
     return [*stacked, *carries]
 
 
@@ -135,8 +136,7 @@ def ragged_dot(op: RaggedDotOp, lhs: Array, rhs: Array, group_sizes: Array) -> A
     contracting = ragged in d.lhs_contracting_dimensions
     prefix = d.prefix()
     sizes = np.broadcast_to(group_sizes, [*(lhs.shape[i] for i in prefix), group_sizes.shape[-1]])
-    shape = [dim or 0 for dim in op.result.type.shape]  # type: ignore[attr-defined]
-    result = np.zeros(shape, dtype.numpy)
+    result = np.zeros(op.result_type.static_shape, dtype.numpy)
     # Of rows in a prefix dimension one at a time, so that every product has one group only.
     for place in product(*(range(lhs.shape[i]) for i in prefix)):
         ends = np.cumsum(sizes[place])

@@ -11,9 +11,9 @@ from tesselle.dialects.stablehlo.attributes import ChannelHandle
 from tesselle.ir.core import Block, Op
 from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import TensorType
+from tesselle.reference.numerics import convert
 from tesselle.reference.processes import Group
 from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics
-from tesselle.reference.numerics import cast
 from tesselle.support.diagnostics import ExecutionError
 
 IntTable = Sequence[Sequence[int]]
@@ -73,9 +73,11 @@ def all_gather(op: s.AllGatherOp, runner: RegionRunner, *operands: Array) -> lis
 def _combined(block: Block, runner: RegionRunner, values: Sequence[Array]) -> Array:
     """values[0] ∘ values[1] ∘ …, element by element, in the type that the body computes in."""
     dtype = element_dtype(block.args[0].type)
-    total = cast(values[0], dtype)
-    for value in values[1:]:
-        (total,) = runner.run_elementwise(block, [total, cast(value, dtype)])
+    # What quantized operands store has been promoted before (reference.quantization).
+    promoted = [v if dtype.is_quantized else convert(v, dtype) for v in values]
+    total = promoted[0]
+    for value in promoted[1:]:
+        (total,) = runner.run_elementwise(block, [total, value])
     return np.broadcast_to(total, values[0].shape)
 
 

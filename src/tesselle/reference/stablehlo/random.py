@@ -18,8 +18,7 @@ from tesselle.support.dtypes import DTYPES
 @semantics(s.RngBitGeneratorOp)
 def rng_bit_generator(op: s.RngBitGeneratorOp, state: Array) -> list[Array]:
     """XLA's bits for CPUs, where DEFAULT is Philox. Floats take the patterns of the bits."""
-    dtype = element_dtype(op.results[1].type)
-    shape = tuple(d or 0 for d in op.results[1].type.shape)  # type: ignore[attr-defined]
+    dtype, shape = op.output_type.dtype, op.output_type.static_shape
     words = [int(w) for w in np.ascontiguousarray(state).view(np.uint64)]
     generate = threefry_bits if op.rng_algorithm is RngAlgorithm.THREE_FRY else philox_bits
     # No integer has the six bits of some floats: they get the low bits of bytes.

@@ -14,12 +14,18 @@ from tesselle.dialects.chlo import elementwise as c
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import complex as cx
 from tesselle.dialects.core import math as m
+from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.attributes import FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
-from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_bodies, complex_functions, gamma_functions
+from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_functions, gamma_functions
 from tesselle.passes.global_optimization.stablehlo_to_linalg import special_coefficients as k
-from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import Expression, chebyshev, polynomial
+from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX
+from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import (
+    Expression,
+    chebyshev,
+    polynomial,
+)
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import scalar_constant
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import (
     SCALARS,
@@ -143,11 +149,8 @@ def asin_acos_kernel(b: Builder, op: Op, args: list[Value]) -> Value:
 
 @scalar(c.SquareOp)
 def square(b: Builder, op: Op, args: list[Value]) -> Value:
-    from tesselle.dialects.stablehlo import elementwise as s
-
-    if dtype_of(args[0]).is_complex:
-        return complex_bodies.COMPLEX[s.MultiplyOp](b, op, [args[0], args[0]])
-    return SCALARS[s.MultiplyOp](b, op, [args[0], args[0]])
+    table = COMPLEX if dtype_of(args[0]).is_complex else SCALARS
+    return table[s.MultiplyOp](b, op, [args[0], args[0]])
 
 
 @scalar(c.ConjOp)
