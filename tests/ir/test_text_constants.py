@@ -14,6 +14,8 @@ from tesselle.ir.attributes import DenseElements
 from tesselle.ir.text import parse_module, print_op
 from tesselle.ir.text.elements import elements_text
 from tesselle.ir.types import TensorType
+from tesselle.ir.verify import verify
+from tesselle.support.diagnostics import VerifyError
 from tesselle.support.dtypes import DTYPES, from_numpy
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -159,3 +161,15 @@ def test_raw_booleans_are_bytes_or_packed_bits() -> None:
         constant = next(op for op in module.walk() if op.name == "stablehlo.constant")
         np.testing.assert_array_equal(constant.attributes["value"].array, wanted)
         assert wanted.tobytes().hex().upper() in print_op(module)
+
+
+def test_least_integer_is_a_number_where_nothing_is_dynamic() -> None:
+    """It stands for a dynamic size only where a declaration has such sizes."""
+    text = """
+func.func @f(%a: tensor<4xf32>) {
+  %0 = "stablehlo.slice"(%a) {start_indices = array<i64: -9223372036854775808>, limit_indices = array<i64: 1>,
+    strides = array<i64: 1>} : (tensor<4xf32>) -> tensor<1xf32>
+  return
+}"""
+    with pytest.raises(VerifyError, match=r"stablehlo\.slice"):
+        verify(parse_module(text))

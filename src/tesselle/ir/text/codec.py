@@ -253,7 +253,7 @@ def _enum_codec(cls: type[enum.Enum]) -> Codec:
 
 def _tuple_codec(element: Any) -> Codec:
     if element is int or element == (int | None):
-        return _array_codec(I64)
+        return _array_codec(I64, may_be_dynamic=element is not int)
     if element is bool:
         return Codec(_decode_bools, lambda v, _: _array_text("i1", ["true" if b else "false" for b in v]), "booleans")
     inner = codec_for(element)
@@ -275,7 +275,7 @@ DYNAMIC = -(2**63)
 """What stands for None in an array of integers, as in MLIR."""
 
 
-def _array_codec(dtype: DType) -> Codec:
+def _array_codec(dtype: DType, *, may_be_dynamic: bool = False) -> Codec:
     def decode(value: Attribute) -> tuple[int | None, ...]:
         if isinstance(value, DenseArray):
             numbers: Sequence[Any] = value.values
@@ -285,7 +285,7 @@ def _array_codec(dtype: DType) -> Codec:
             numbers = [_decode_int(v) for v in value]
         else:
             raise DecodeError("a list of integers")
-        return tuple(None if n == DYNAMIC else int(n) for n in numbers)
+        return tuple(None if may_be_dynamic and n == DYNAMIC else int(n) for n in numbers)
 
     def encode(value: Sequence[int | None], _write: Callable[[Attribute], str]) -> str:
         return _array_text(str(dtype), [str(DYNAMIC if v is None else v) for v in value])
