@@ -36,7 +36,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     scalar,
     widen,
 )
-from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64
+from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64, DType
 from tesselle.support.float_formats import format_of
 
 
@@ -216,7 +216,10 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
     def number(value: int) -> Value:
         return scalar_constant(b, value - (1 << integer.bits) if value >> (integer.bits - 1) == 1 else value, integer)
 
-    bits, sign = b.insert(a.BitcastOp(x, integer)).result, number(form.sign_bit)
+    def cast(value: Value, to: DType) -> Value:
+        return b.insert(a.BitcastOp(value, to)).result
+
+    bits, sign = cast(x, integer), number(form.sign_bit)
     away = (wide_x < wide_y).value, (wide_x > 0.0).value
     grows = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, *away)).result
     step = _new(b, a.SelectOp, grows, number(1), number(-1))
@@ -225,9 +228,8 @@ def next_after(b: Builder, op: Op, args: list[Value]) -> Value:
         # There is no negative zero.
         is_zero = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, moved, sign)).result
         moved = _new(b, a.SelectOp, is_zero, number(0), moved)
-    smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, b.insert(a.BitcastOp(y, integer)).result, sign), number(1))
-    moved = _new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved)
-    result = b.insert(a.BitcastOp(moved, dtype)).result
+    smallest = _new(b, a.OrIOp, _new(b, a.AndIOp, cast(y, integer), sign), number(1))
+    result = cast(_new(b, a.SelectOp, wide_x.equals(0.0).value, smallest, moved), dtype)
     result = _new(b, a.SelectOp, wide_x.equals(wide_y).value, y, result)
     ordered = wide_x.compare(a.CmpFPredicate.ORD, wide_y).value
     # A sum of the two is nan when one of them is.
