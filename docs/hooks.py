@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE))
 
 import generate_bytecode  # noqa: E402  # the generators lie beside this file, which mkdocs does not import as a package
 import generate_commands  # noqa: E402
+import generate_element_types  # noqa: E402
 import generate_numerics  # noqa: E402
 import generate_operations  # noqa: E402
 import generate_passes  # noqa: E402
@@ -30,6 +31,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         **generate_commands.pages(),
         "reference/bytecode.md": generate_bytecode.page(),
+        "reference/element-types.md": generate_element_types.page(),
         "reference/numerics.md": generate_numerics.page(),
         "reference/operations.md": generate_operations.page(),
         "reference/passes.md": generate_passes.page(),

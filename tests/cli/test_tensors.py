@@ -7,10 +7,19 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from element_values import ELEMENT_TYPES, assert_same_bits
 
-from tesselle.cli.tensors import format_tensor, parse_named_tensor, parse_tensor, reinterpret, type_text, write_array
+from tesselle.cli.tensors import (
+    format_tensor,
+    parse_named_tensor,
+    parse_tensor,
+    read_array,
+    reinterpret,
+    type_text,
+    write_array,
+)
 from tesselle.support.diagnostics import InvocationError
-from tesselle.support.dtypes import BF16
+from tesselle.support.dtypes import BF16, DType
 
 
 @pytest.mark.parametrize(
@@ -69,6 +78,19 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "not.npy").write_bytes(b"hello")
     with pytest.raises(InvocationError, match=r"not\.npy is not a \.npy file"):
         parse_tensor(f"@{tmp_path}/not.npy")
+
+
+@pytest.mark.parametrize("dtype", ELEMENT_TYPES, ids=str)
+def test_every_element_type_is_read_and_survives_npy(dtype: DType, tmp_path: Path) -> None:
+    elements = "true,false,1" if dtype.is_bool else "1,2j,0" if dtype.is_complex else "1,0,1"
+    for text in (f"3x{dtype}={elements}", f"{dtype}=1"):
+        x = parse_tensor(text)
+        assert x.dtype == dtype.numpy
+        write_array(tmp_path / "x.npy", x)
+        back = reinterpret(read_array(tmp_path / "x.npy"), dtype)
+        assert back.shape == x.shape
+        assert_same_bits(back.reshape(-1), x.reshape(-1), text)
+        assert format_tensor(x).startswith(f"{text.partition('=')[0]}=")
 
 
 def test_bf16_survives_npy(tmp_path: Path) -> None:

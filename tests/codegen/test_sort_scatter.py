@@ -112,15 +112,16 @@ def test_scatter_rows(columns: int, op: str, target: str) -> None:
 
 
 def test_scatter_windows(target: str) -> None:
-    """Windows of two rows and three columns at computed corners; those that stick out are skipped as a whole."""
+    """Windows of two rows and three columns at computed corners; of those that stick out, the elements inside count."""
     rng = np.random.default_rng(0)
-    x, updates = make([6, 8], np.float32), make([5, 2, 3], np.float32, 1)
-    places = np.array([[0, 0], [4, 5], [5, 0], [1, 6], [2, 2]], np.int32)
+    x, updates = make([6, 8], np.float32), make([9, 2, 3], np.float32, 1)
+    places = np.array([[0, 0], [4, 5], [5, 0], [1, 6], [2, 2], [-1, -2], [-2, 0], [7, 3], [3, 2**31 - 1]], np.int32)
     rng.shuffle(places)
     want = x.copy()
     for (i, j), u in zip(places, updates, strict=True):
-        if i + 2 <= 6 and j + 3 <= 8:
-            want[i : i + 2, j : j + 3] += u
+        for (a, c), element in np.ndenumerate(u):
+            if 0 <= int(i) + a < 6 and 0 <= int(j) + c < 8:
+                want[i + a, j + c] += element
     (r,) = run([updates, places, x], [], lambda d: scatter(d, d.loads[2], (0, 1), (), "add"), target, tied=[2])
     np.testing.assert_array_equal(r, want)
 

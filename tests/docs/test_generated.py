@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import generate_bytecode
 import generate_commands
+import generate_element_types
 import generate_numerics
 import generate_operations
 import generate_passes
@@ -13,6 +14,7 @@ from tesselle.cli.opt import documentation_of
 from tesselle.codegen.llvm.vector_math import FUNCTIONS
 from tesselle.compiler.pipeline import PHASES, PipelineOptions
 from tesselle.ir.declare import OPS
+from tesselle.support.dtypes import DTYPES
 
 
 def test_the_picture_of_the_pipeline() -> None:
@@ -26,6 +28,8 @@ def test_the_pages_name_everything() -> None:
     assert all(f"## {p.NAME}\n" in passes for phase in PHASES for p in phase.passes(PipelineOptions()))
     assert all(f"| `{i.name}` |" in generate_bytecode.page() for i in INSTRUCTIONS)
     assert all(f"| `{name}` |" in generate_numerics.page() for name in FUNCTIONS)
+    element_types = generate_element_types.page()
+    assert all(f"| `{d}` |" in element_types for d in DTYPES.values() if not d.is_index)
     assert "commands/compile.md" in generate_commands.pages()
 
 

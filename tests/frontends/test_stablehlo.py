@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import tesselle as ts
+from tesselle.cli.app import tesselle
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.frontends import import_program
 from tesselle.frontends.stablehlo import import_source
@@ -28,6 +33,43 @@ def test_text_path_and_bytes(tmp_path: Path) -> None:
         assert module.lookup("main") is not None
         assert import_program(source).lookup("main") is not None
     assert import_program(import_source(TEXT)).lookup("main") is not None
+
+
+def bytecode() -> bytes:
+    ir = pytest.importorskip("jaxlib.mlir.ir")
+    from tests.ir.test_text_jaxlib import context
+
+    file = io.BytesIO()
+    with context():
+        ir.Module.parse(TEXT).operation.write_bytecode(file)
+    return file.getvalue()
+
+
+def test_bytecode_wherever_text_is_taken(tmp_path: Path) -> None:
+    """As bytes, as a file of any name, compiled, and on the command line."""
+    data = bytecode()
+    x = np.array([1, -2], np.float32)
+    for name in ("model.mlirbc", "model.mlir.bc", "model.mlir"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        for source in (path, str(path), data):
+            assert import_program(source).lookup("main") is not None
+        printed = CliRunner().invoke(tesselle, ["opt", str(path)])
+        assert printed.exit_code == 0
+        assert "stablehlo.negate" in printed.stdout
+        result = ts.load(ts.compile(path))["main"](x)
+        np.testing.assert_array_equal(np.asarray(result), -x)
+    piped = CliRunner().invoke(tesselle, ["opt", "-"], input=data)
+    assert piped.exit_code == 0
+    assert piped.stdout == printed.stdout
+
+
+def test_damaged_bytecode_names_the_byte(tmp_path: Path) -> None:
+    path = tmp_path / "model.mlirbc"
+    path.write_bytes(bytecode()[:-9])
+    with pytest.raises(ParseError) as caught:
+        import_source(path)
+    assert str(caught.value).startswith(f"{path}:0x")
 
 
 def test_diagnostics_name_the_file(tmp_path: Path) -> None:

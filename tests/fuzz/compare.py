@@ -44,6 +44,9 @@ _SUMS = (
 )
 
 
+_MAKES_NAN = (*_SUMS, s.UnaryOp, s.BinaryOp, s.ConvertOp, s.ReducePrecisionOp, s.RealOp, s.ImagOp)
+
+
 class PerturbedInterpreter(Interpreter):
     """The reference with rounding errors of its own, from `rng`."""
 
@@ -52,6 +55,13 @@ class PerturbedInterpreter(Interpreter):
         self.rng = rng
 
     def run_op(self, op: Op, operands: Sequence[Array]) -> list[Array]:
+        results = self._perturbed(op, operands)
+        if isinstance(op, _MAKES_NAN):
+            # Which nan it is, the specification leaves open; its sign shows in its bits and in the total order.
+            return [self._other_nan(r) for r in results]
+        return results
+
+    def _perturbed(self, op: Op, operands: Sequence[Array]) -> list[Array]:
         if isinstance(op, _SUMS):
             # Errors of the terms, not of the sum: where terms cancel, all digits of the sum are errors.
             # A body on integers has none, and zeros, integers and infinities of any sum stay what they are.
@@ -65,11 +75,18 @@ class PerturbedInterpreter(Interpreter):
             for x in operands:
                 odd |= ~np.isfinite(x)
             results = [np.where(odd, np.array(np.nan, results[0].dtype), results[0])]
-        if isinstance(op, _TRANSCENDENTAL):
+        # Products and quotients of complex numbers are several roundings.
+        if isinstance(op, _TRANSCENDENTAL) or (isinstance(op, _ROUNDED_ONCE) and results[0].dtype.kind == "c"):
             return [self._moved(r, 4.0, whole_too=True) for r in results]
         if isinstance(op, _ROUNDED_ONCE) and any(is_inexact(x) for x in operands):
             return [self._moved(r, 1.0) for r in results]
         return results
+
+    def _other_nan(self, x: Array) -> Array:
+        if not is_float(x) or x.dtype.kind == "c" or not (x != x).any():
+            return x
+        flipped = (x != x) & (self.rng.random(x.shape) < 0.5)
+        return np.asarray(np.where(flipped, -x, x)).astype(x.dtype)
 
     def _moved(self, x: Array, ulps: float, whole_too: bool = False) -> Array:
         """x with relative errors of up to `ulps` units; integers of moderate size stay unless `whole_too`."""

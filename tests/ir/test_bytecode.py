@@ -295,6 +295,23 @@ def first_block(op: Op) -> list[Op]:
     return list(op.regions[0].block)
 
 
+def test_cross_replica_sum() -> None:
+    text = """
+func.func @f(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = "stablehlo.cross-replica-sum"(%a) {replica_groups = dense<[[0, 1]]> : tensor<1x2xi64>}
+    : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}"""
+    from jaxlib.mlir._mlir_libs import _stablehlo
+
+    with context():
+        data = bytecode(ir.Module.parse(text))
+    artifact = _stablehlo.serialize_portable_artifact_str(text, "0.9.0")
+    for module in (parse_module(text), parse_bytecode(data), parse_bytecode(artifact)):
+        verify(module)
+        assert "stablehlo.cross-replica-sum" in [op.name for op in module.walk()]
+
+
 def test_values_used_before_they_are_defined() -> None:
     text = """
 func.func @f(%a: i1) -> tensor<f32> {

@@ -142,6 +142,31 @@ def test_bit_casts(source: DType, cache: Path) -> None:
         assert bit_string(meaning, target) == bit_string(x, source), f"{source} to {target}, by the reference"
 
 
+# ---------------------------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize("dtype", ELEMENT_TYPES, ids=str)
+def test_arguments_and_results(dtype: DType, cache: Path) -> None:
+    """Of rank 0, empty, strided, and as Python numbers; selects keep every bit."""
+    x = values(dtype)
+    functions: dict[str, str] = {}
+    arguments = {"many": x, "one": x[3].reshape(()), "none": x[:0], "strided": x[::2]}
+    for name, value in arguments.items():
+        t = tensor(value.shape, dtype)
+        functions[name] = (
+            f"func.func @_(%p: tensor<i1>, %a: {t}, %b: {t}) -> {t}"
+            f" {{ %0 = stablehlo.select %p, %a, %b : tensor<i1>, {t} return %0 : {t} }}"
+        )
+    _, program = build(functions, cache)
+    for name, value in arguments.items():
+        other = np.zeros_like(value)
+        for condition in (True, False):
+            found = np.asarray(program[name](np.bool_(condition), value, other))
+            assert_same_bits(found.reshape(-1), (value if condition else other).reshape(-1), name)
+    if dtype.name != "f8E8M0FNU":
+        assert program["one"](True, True, False) == np.asarray(1).astype(dtype.numpy)
+
+
 # ---------------------------------------------------------------------------------------------- arithmetic
 
 BITWISE = ("and", "or", "xor")

@@ -129,6 +129,9 @@ def test_ormqr(dtype: str) -> None:
 def test_systems(dtype: str) -> None:
     d = [make(dtype, 2, 6, seed=i) + 4 * (i == 1) for i in range(3)]
     check(linalg.tridiagonal_solve, *(x.astype(dtype) for x in d), make(dtype, 2, 6, 3))
+    for n in (1, 2, 6):
+        diagonals = [x[:, :n].astype(dtype) for x in d]
+        check(lambda *x: linalg.tridiagonal_solve(*x, perturb_singular=True), *diagonals, make(dtype, 2, n, 3))
     a, b = positive(make(dtype, 4, 4)), make(dtype, 4, 2)
     check(lambda a, b: linalg.triangular_solve(a, b, left_side=True, lower=True, transpose_a=True), a, b)
 

@@ -75,10 +75,10 @@ def values(t: Any, rotation: int) -> Array:
     return plain.astype(dtype.numpy)
 
 
-def reason_of(error: TesselleError) -> str:
+def reason_of(error: TesselleError, dtype: DType) -> str:
     """`I1: expected a tensor of integer type`: the rule and the first half of its message."""
     first = error.diagnostics[0]
-    text = first.message.partition(", found")[0]
+    text = first.message.partition(", found")[0].replace(f"of {dtype}", "of this type")
     label = first.rule.rpartition(".")[2]
     return f"{label}: {text}" if label[:1] in ("I", "C") and label[1:].isdigit() else text
 
@@ -92,10 +92,10 @@ def measure(dtype: DType, cache: Path) -> Reasons:
             cell = Cell(program, f"f{i}", dtype)
             cells.append((cell, cell.meaning()))
         except TesselleError as error:
-            reasons.setdefault(program.op, reason_of(error))
+            reasons.setdefault(program.op, reason_of(error, dtype))
     for cell, _ in cells:
         reasons.pop(cell.op, None)
-    functions = compiled([cell for cell, _ in cells], cache, reasons)
+    functions = compiled([cell for cell, _ in cells], dtype, cache, reasons)
     for cell, wanted in cells:
         if cell.name in functions:
             with np.errstate(all="ignore"):
@@ -105,7 +105,7 @@ def measure(dtype: DType, cache: Path) -> Reasons:
     return reasons
 
 
-def compiled(cells: list[Cell], cache: Path, reasons: Reasons) -> dict[str, Any]:
+def compiled(cells: list[Cell], dtype: DType, cache: Path, reasons: Reasons) -> dict[str, Any]:
     """All functions from one compilation; one by one where something is refused, which goes to `reasons`."""
     options = CompileOptions(cache_dir=cache)
     try:
@@ -113,11 +113,11 @@ def compiled(cells: list[Cell], cache: Path, reasons: Reasons) -> dict[str, Any]
         return {c.name: program[c.name] for c in cells}
     except Unsupported as error:
         if len(cells) == 1:
-            reasons[cells[0].op] = reason_of(error)
+            reasons[cells[0].op] = reason_of(error, dtype)
             return {}
     found: dict[str, Any] = {}
     for part in (cells[: len(cells) // 2], cells[len(cells) // 2 :]):
-        found.update(compiled(part, cache, reasons))
+        found.update(compiled(part, dtype, cache, reasons))
     return found
 
 
@@ -137,9 +137,15 @@ def assert_close(found: Array, wanted: Array, what: str) -> None:
 # ---------------------------------------------------------------------------------------------- the table
 
 
-def stored() -> dict[str, dict[str, list[str]]]:
-    """Element type -> reason -> operations."""
-    return json.loads(TABLE.read_text()) if TABLE.exists() else {}
+def stored() -> dict[str, Any]:
+    """`operations` in order, `others` with their reasons, `types`: element type -> reason -> operations."""
+    return json.loads(TABLE.read_text())
+
+
+def write(types: dict[str, Any]) -> None:
+    ordered = {d.name: types[d.name] for d in ELEMENT_TYPES if d.name in types}
+    table = {"operations": sorted({p.op for p in PROGRAMS}), "others": WITHOUT_PROGRAM, "types": ordered}
+    TABLE.write_text(json.dumps(table, indent=1) + "\n")
 
 
 def by_reason(reasons: Reasons) -> dict[str, list[str]]:
@@ -158,10 +164,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_column(dtype: DType, cache: Path, request: pytest.FixtureRequest) -> None:
     measured = by_reason(measure(dtype, cache))
     if request.config.getoption("--update-golden"):
-        table = stored() | {dtype.name: measured}
-        ordered = {d.name: table[d.name] for d in ELEMENT_TYPES if d.name in table}
-        TABLE.write_text(json.dumps(ordered, indent=1) + "\n")
-    assert measured == stored().get(dtype.name), "the table is out of date: run with --update-golden"
+        write((stored()["types"] if TABLE.exists() else {}) | {dtype.name: measured})
+    assert measured == stored()["types"].get(dtype.name), "the table is out of date: run with --update-golden"
 
 
 def test_every_operation_has_a_program() -> None:
@@ -169,3 +173,5 @@ def test_every_operation_has_a_program() -> None:
     shown = {p.op for p in PROGRAMS}
     assert not shown & set(WITHOUT_PROGRAM)
     assert shown | set(WITHOUT_PROGRAM) == declared
+    assert stored()["operations"] == sorted(shown)
+    assert stored()["others"] == WITHOUT_PROGRAM

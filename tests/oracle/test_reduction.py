@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from jax import lax
 from jax import numpy as jnp
-from oracle_harness import check, sample
+from oracle_harness import assert_close, check, lowered, sample
+
+from tesselle.ir.text import parse_module
+from tesselle.reference import interpret
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "int32", "uint8"])
@@ -100,3 +103,40 @@ def test_sort_several() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_top_k(dtype: str) -> None:
     check(lambda x: lax.top_k(x, 4), sample(dtype, (3, 12), special=dtype == "int32"))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3), (2, 0, 0)])
+def test_nothing_to_reduce_or_to_sort(shape: tuple[int, ...]) -> None:
+    x, y = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+
+    def later(a: Any, b: Any) -> Any:
+        return tuple(jnp.where(a[0] > b[0], p, q) for p, q in zip(a, b, strict=True))
+
+    for axes in ((), (0,), tuple(range(len(shape)))):
+        check(lambda a, b, axes=axes: lax.reduce((a, b), (np.float32(-1), np.int32(7)), later, axes), x, y)
+    for axis in range(len(shape)):
+        check(lambda a, b, axis=axis: lax.sort((a, b), dimension=axis, num_keys=2), x, y)
+
+
+def test_branches_in_the_body_of_a_reduction() -> None:
+    """Every element goes its own way: all branches are computed and one is chosen."""
+
+    def larger(a: Any, b: Any) -> Any:
+        return lax.cond(a > b, lambda: a, lambda: b)
+
+    x = sample("float32", (5, 7), special=False)
+    check(lambda v: lax.reduce(v, np.float32(-9), larger, (1,)), x)
+    check(lambda v: lax.reduce_window(v, np.float32(-9), larger, (2, 2), (1, 1), "VALID"), x)
+
+
+def test_three_branches_in_the_body_of_a_reduction() -> None:
+    """Not beside XLA, which aborts on this program (computation_partitioner.cc, operand_maps.size() == 1)."""
+
+    def larger(a: Any, b: Any) -> Any:
+        way = (a > b).astype(np.int32) + 2 * (a == b).astype(np.int32)
+        return lax.switch(way, [lambda: b, lambda: a, lambda: a + 0 * b])
+
+    x = sample("float32", (5, 7), special=False)
+    text = jax.jit(lambda v: lax.reduce(v, np.float32(-9), larger, (1,))).lower(x).as_text()
+    assert_close(interpret(parse_module(text), "main", [x]), [x.max(1)], "the reference")
+    assert_close(interpret(lowered(text), "main", [x]), [x.max(1)], "linalg")

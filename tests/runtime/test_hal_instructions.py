@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tesselle.runtime as rt
 from tesselle.artifact.schema import FunctionRecord, TensorSpec
-from tesselle.artifact.vm_isa import RegisterType
-from tesselle.artifact.vm_module import Binding, FunctionBuilder, VmGlobal
+from tesselle.artifact.vm_encoding import encode
+from tesselle.artifact.vm_isa import DTYPE_CODES, RegisterType
+from tesselle.artifact.vm_module import Binding, FunctionBuilder, VmFunction, VmGlobal, VmModule
 from tesselle.runtime import _native
 from tesselle.support.diagnostics import ArtifactError, ExecutionError, InvocationError
-from tesselle.support.dtypes import F32, I64
+from tesselle.support.dtypes import F32, I8, I16, I64
 from vm_programs import ADD, ADD_IMAGE, elementwise_function, make_program, raw_begin, raw_call
 
 Body = Callable[[FunctionBuilder], None]
@@ -417,3 +419,52 @@ def test_a_program_may_leave_work_unawaited() -> None:
     call = raw_begin(make_program([b.finish()]), "f", fence)
     assert rt.Status(call.resume(100)) is rt.Status.DONE
     assert fence.wait(1, 10.0)
+
+
+def test_host_functions_get_bytes_types_and_shapes() -> None:
+    """They may not write to what the program may not write to."""
+    calls: list[tuple[int, list[int], bytes]] = []
+
+    def host_call(index: int, arguments: Any, results: Any) -> str | None:
+        ((data, code, shape),) = arguments
+        calls.append((code, shape, bytes(data)))
+        for target, _, _ in results:
+            memoryview(target)[:] = bytes(range(target.length))
+        return "stop here" if index else None
+
+    def build(name: str, index: int, target: Callable[[FunctionBuilder], int]) -> VmFunction:
+        b = FunctionBuilder(name, result_types=["i32"])
+        zero, two = const(b, 0), const(b, 2)
+        (source,) = b.emit("hal.constant", 0)
+        (argument,) = b.emit("hal.view.create", source, const(b, 4), I16, (two,))
+        (result,) = b.emit("hal.view.create", target(b), zero, I8, (const(b, 4),))
+        b.emit("hal.host_call", index, (argument,), (result,))
+        (buffer,) = b.emit("hal.view.buffer", result)
+        b.emit("return", b.emit("hal.buffer.load.i32", buffer, zero))
+        return b.finish()
+
+    def fresh(b: FunctionBuilder) -> int:
+        return b.emit("hal.buffer.allocate", const(b, 4))[0]
+
+    functions = (
+        build("works", 0, fresh),
+        build("fails", 1, fresh),
+        build("misuses", 0, lambda b: b.emit("hal.constant", 0)[0]),
+    )
+    device = _native.Device(1, False, 0)
+    data = bytes(range(8))
+    program = _native.load_program(device, encode(VmModule(functions)), [(data, 0, 8)], [], 2, host_call, 64, -1)
+    session = program.new_session()
+
+    def run_one(name: str) -> list[Any]:
+        call = session.begin_raw(name, [])
+        assert call.resume(1 << 40) == rt.Status.DONE
+        return call.raw_results()
+
+    assert run_one("works") == [0x03020100]
+    assert calls == [(DTYPE_CODES[I16], [2], data[4:])]
+    with pytest.raises(ExecutionError, match="function 'fails': stop here"):
+        run_one("fails")
+    with pytest.raises(ExecutionError, match="would write to memory that is read-only"):
+        run_one("misuses")
+    assert len(calls) == 2

@@ -223,6 +223,7 @@ def function(*code: VmInstruction, types: tuple[RegisterType, ...] = (RegisterTy
             VmModule((function(VmInstruction("hal.constant", (0,), (0,)), types=(RegisterType.REF,)),)),
             "constant 0 of 0",
         ),
+        (VmModule((function(VmInstruction("hal.host_call", (0, (), ()))),)), "host function 0 of 0"),
         (VmModule((function(VmInstruction("call", ("f", (0,)), ((),))),)), "1 arguments where 0 are expected"),
         (VmModule((function(VmInstruction("call", ("f", ()), ((0,),))),)), "1 results where 0 are expected"),
         (VmModule((function(VmInstruction("return", ((1,),))),)), "1 results where 0 are expected"),

@@ -64,6 +64,10 @@ def read_array(path: Path) -> Array:
 
 def write_array(path: Path, array: Array) -> None:
     """Write `array` as `.npy`. Types that the format does not know (bf16, f8…, i4) are written as their bytes."""
+    if array.dtype.type.__module__ == "ml_dtypes":
+        # Left alone, NumPy writes f8E5M2 as a float of one byte, which it then refuses to read.
+        flat = np.ascontiguousarray(array).reshape(-1).view(np.dtype(f"V{array.dtype.itemsize}"))
+        array = flat.reshape(array.shape)
     with path.open("wb") as f:
         np.save(f, array, allow_pickle=False)
 

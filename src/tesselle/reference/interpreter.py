@@ -81,6 +81,8 @@ class Interpreter:
 
     def run_elementwise(self, block: Block, args: Sequence[Array]) -> list[Array]:
         """Run a block of scalar operations on whole arrays; results broadcast lazily."""
+        if any(map(_needs_one_element, block)):
+            return self._run_each(block, args)
         environment = self.environment
         environment.update(zip(block.args, args, strict=True))
         for op in block:
@@ -90,9 +92,28 @@ class Interpreter:
             if isinstance(op, _IDENTITY_ON_SCALARS):
                 environment[op.result] = operands[0]
                 continue
-            for value, result in zip(op.results, self.run_op(op, operands), strict=True):
+            results = self._call_elementwise(op, operands) if isinstance(op, CallOp) else self.run_op(op, operands)
+            for value, result in zip(op.results, results, strict=True):
                 environment[value] = result
         return []
+
+    def _call_elementwise(self, op: CallOp, operands: Sequence[Array]) -> list[Array]:
+        function = self.functions[op.callee.root]
+        outer, self.environment = self.environment, {}
+        try:
+            return self.run_elementwise(function.entry, operands)
+        finally:
+            self.environment = outer
+
+    def _run_each(self, block: Block, args: Sequence[Array]) -> list[Array]:
+        """Run a block once for every element: a branch or a loop inside may go another way for each."""
+        arrays = np.broadcast_arrays(*args)
+        types = [element_dtype(v.type).numpy for v in block.terminator.operands]
+        results = [np.empty(arrays[0].shape, t) for t in types]
+        for place in np.ndindex(arrays[0].shape):
+            for result, value in zip(results, self.run_block(block, [a[place] for a in arrays]), strict=True):
+                result[place] = value
+        return results
 
     def run_op(self, op: Op, operands: Sequence[Array]) -> list[Array]:
         """The results of one operation; Unsupported when it has no meaning here."""
@@ -113,6 +134,12 @@ class Interpreter:
         else:
             raise Unsupported(f"the reference interpreter has no meaning for {op.name}", op.location, op.name)
         return [np.asarray(r) for r in (out if isinstance(out, tuple | list) else (out,))]
+
+
+def _needs_one_element(op: Op) -> bool:
+    """Whether an operation of a body on scalars makes sense for one element at a time only."""
+    is_tensor = any(isinstance(r.type, TensorType) and r.type.rank for r in op.results)
+    return op.dialect in ("stablehlo", "chlo") and (bool(op.regions) or is_tensor)
 
 
 def _check(type: Type, value: Array, what: str) -> None:

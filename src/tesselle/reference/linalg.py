@@ -186,11 +186,11 @@ def scatter(op: s.ScatterOp, runner: RegionRunner, *operands: Array) -> list[Arr
             start[d] = int(indices[place][j])
         for d, w in zip(window_dims, window, strict=True):
             size[d] = w
-        if any(b < 0 or b + w > limit for b, w, limit in zip(start, size, shape, strict=True)):
-            continue
-        region = tuple(slice(b, b + w) for b, w in zip(start, size, strict=True))
+        region = tuple(slice(max(b, 0), max(b + w, 0)) for b, w in zip(start, size, strict=True))
+        # What lies outside is skipped, element by element.
+        inside = tuple(slice(max(-b, 0), max(limit - b, 0)) for b, limit in zip(start, shape, strict=True))
         old = [r[region] for r in results]
-        new = [u[place].reshape(size) for u in updates]
+        new = [u[place].reshape(size)[inside] for u in updates]
         combined = runner.run_elementwise(op.body.block, [*old, *new])
         for r, c in zip(results, combined, strict=True):
             r[region] = c

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tesselle.dialects.stablehlo.collective import CollectiveBroadcastOp, CollectivePermuteOp
 from tesselle.dialects.stablehlo.quantization import (
     UniformDequantizeOp,
     UniformQuantizeOp,
@@ -76,8 +75,6 @@ def run_quantized(op: Op, operands: Sequence[Array], run: RunOp) -> list[Array]:
     if computes_in_floats(op):
         results = run(_on_floats(op), [_floats(x, v) for x, v in zip(operands, op.operands, strict=True)])
         return [_store(np.asarray(x), v) for x, v in zip(results, op.results, strict=True)]
-    if isinstance(op, CollectiveBroadcastOp | CollectivePermuteOp):
-        return _around_zero_point(op, operands, run)
     return run(op, _promoted(op, operands))
 
 
@@ -110,15 +107,6 @@ def _expressed(value: Value) -> TensorType:
     t, q = value.type, quantized_element(value.type)
     assert isinstance(t, TensorType)
     return t if q is None else t.with_dtype(q.expressed)
-
-
-def _around_zero_point(op: Op, operands: Sequence[Array], run: RunOp) -> list[Array]:
-    """What no process sends is quantize(0), which is stored as the zero point and not as 0."""
-    q = quantized_element(op.operands[0].type)
-    assert q is not None
-    zero = np.array(q.zero_points[0], q.storage.numpy)
-    (result,) = run(op, [n.widened(np.subtract)(operands[0], zero)])
-    return [n.widened(np.add)(result, zero)]
 
 
 def _promoted(op: Op, operands: Sequence[Array]) -> Sequence[Array]:

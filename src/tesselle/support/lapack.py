@@ -37,15 +37,17 @@ class _Routine:
 
 
 _ROUTINES: dict[str, _Routine] = {}
+"""By LAPACK's name without the letter of the type."""
+
+_PLAIN: dict[str, _Routine] = {}
+"""By the whole name."""
 
 
 def host_function(target: str) -> HostFunction | None:
     """The function that runs calls of `target`, or None for a name that is none of LAPACK's."""
     match = _NAME.fullmatch(target)
-    routine = _ROUTINES.get(match[2]) if match is not None else _ROUTINES.get(target)
-    if routine is None or (match is None and not target[0].isupper()):
-        return None
-    return _Batched(routine)
+    routine = _ROUTINES.get(match[2]) if match is not None else _PLAIN.get(target)
+    return _Batched(routine) if routine is not None else None
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,20 @@ class _Batched:
             )
         batch = operands[0].shape[: operands[0].ndim - ranks[0]]
         results = [np.zeros(spec.shape, spec.dtype.numpy) for spec in call.results]
-        for place in np.ndindex(*batch):
-            outs = self.routine.kernel(call, *(x[place] for x in operands))
-            for result, out in zip(results, outs, strict=True):
-                if out is not None:
-                    result[place] = out
+        with np.errstate(all="ignore"):  # nan and infinities are results like others
+            for place in np.ndindex(*batch):
+                outs = self.routine.kernel(call, *(x[place] for x in operands))
+                for result, out in zip(results, outs, strict=True):
+                    if out is not None:
+                        result[place] = out
         return results
 
 
 def _routine(names: str, *ranks: int) -> Callable[[Kernel], Kernel]:
     def register(kernel: Kernel) -> Kernel:
         for name in names.split():
-            _ROUTINES[name] = _Routine(kernel, ranks)
+            is_plain = name[0].isupper() or name.endswith("_ffi")
+            (_PLAIN if is_plain else _ROUTINES)[name] = _Routine(kernel, ranks)
         return kernel
 
     return register
@@ -315,3 +319,22 @@ def _gtsv(call: CustomCall, dl: Array, d: Array, du: Array, b: Array) -> Sequenc
         return dl, d, du, b, 0
     _, _, _, x, info = _lapack("gtsv", d)(dl[1:], d, du[:-1], b)
     return dl, d, du, x, info
+
+
+@_routine("tridiagonal_solve_perturbed_ffi", 1, 1, 1, 2)
+def _perturbed(call: CustomCall, dl: Array, d: Array, du: Array, b: Array) -> Sequence[Any]:
+    """As gtsv; pivots below eps * max |U| become that number, so that singular systems have a solution too."""
+    if not b.size:
+        return (b,)
+    # SciPy's wrapper takes no fewer than three rows: rows of the identity behind them change nothing.
+    n, more = len(d), max(0, 3 - len(d))
+    dl, d, du = (np.concatenate([x, np.full(more, fill, x.dtype)]) for x, fill in ((dl, 0), (d, 1), (du, 0)))
+    lower, diagonal, upper, second, pivots, _ = _lapack("gttrf", d)(dl[1:], d, du[:-1])
+    parts = diagonal[:n], upper[: n - 1], second[: max(0, n - 2)]
+    least = np.finfo(d.dtype).eps * max(np.abs(x).max(initial=0) for x in parts)
+    size: Array = np.abs(diagonal)
+    pivot: Array = diagonal.copy()
+    pivot[size < least] *= least / np.where(size == 0, 1, size)[size < least]
+    pivot[size == 0] = least
+    padded = np.concatenate([b, np.zeros((more, b.shape[1]), b.dtype)])
+    return (_lapack("gttrs", d)(lower, pivot, upper, second, pivots, padded)[0][:n],)

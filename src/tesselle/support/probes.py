@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import threading
+import weakref
 from collections import defaultdict
 from pathlib import Path
 
@@ -28,7 +30,6 @@ class Probes:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
         self._counts: dict[str, int] = defaultdict(int)
 
@@ -37,8 +38,8 @@ class Probes:
         name = str(call.attributes.get(PROBE_ID, ""))
         with self._lock:
             if self.folder is None:
-                self._temporary = tempfile.TemporaryDirectory(prefix="tesselle-probes-")
-                self.folder = Path(self._temporary.name)
+                self.folder = Path(tempfile.mkdtemp(prefix="tesselle-probes-"))
+                weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             self._counts[name] += 1
             path = self.folder / f"{name}_{self._counts[name]}.npy"
             if path.parent != self.folder:

@@ -93,16 +93,15 @@ def test_scatter_of_elements(dtype: str, cache: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["i32", "i64", "ui8"])
 def test_scatter_of_windows(dtype: str, cache: Path) -> None:
-    """scatter: windows that stick out. The specification skips single elements; XLA skips windows, and so do we."""
+    """scatter: of windows that stick out, single elements are skipped; XLA skips such windows."""
     starts = [0, 2, 3, 4]
     indices = array(starts, dtype).reshape(-1, 1)
     updates = np.repeat(np.arange(1, 5, dtype=np.float32)[:, None, None] * 100, 2, 1).repeat(5, 2)
     want = X.copy()
     for s, u in zip(starts, updates, strict=True):
-        if s + 2 <= 4:
-            want[s : s + 2] += u
+        want[s : s + 2] += u[: max(0, 4 - s)]
     numbers = "update_window_dims = [1, 2], scatter_dims_to_operand_dims = [0], index_vector_dim = 1"
-    check([X, indices, updates], _scatter(indices, updates, numbers), [want], cache)
+    check([X, indices, updates], _scatter(indices, updates, numbers), [want], cache, xla=False)
 
 
 @pytest.mark.parametrize("dtype", ["i32", "i64", "ui32"])

@@ -220,6 +220,19 @@ func.func @main(%a: {ta}, %b: {q}) -> ({ta}, {q}, {ta}) {{
     check(text, [x, y], [v, i, x], cache, jaxlib=False)
 
 
+def test_collectives_of_one_process(cache: Path) -> None:
+    """What nobody sends is quantize(0): the zero point; a sum over one process in a wider type is requantized."""
+    wide = Quant((0.25,), (10,), None, "i16")
+    t, tw, x = Q.tensor(4), wide.tensor(4), Q.sample(4)
+    adder = ADDER.replace(T, wide.tensor())
+    body = f"""
+  %r0 = "stablehlo.collective_permute"(%a) <{{source_target_pairs = dense<> : tensor<0x2xi64>}}> : ({t}) -> {t}
+  %r1 = "stablehlo.collective_permute"(%a) <{{source_target_pairs = dense<0> : tensor<1x2xi64>}}> : ({t}) -> {t}
+  %r2 = "stablehlo.all_reduce"(%a) <{{replica_groups = dense<0> : tensor<1x1xi64>}}> {adder} : ({t}) -> {tw}"""
+    expected = [np.full(4, 3, np.int8), x, wide.to_stored(Q.to_float(x))]
+    check(function([t], [t, t, tw], body), [x], expected, cache, jaxlib=False)
+
+
 def test_tuples(cache: Path) -> None:
     ta = AXIS.tensor(2, 3)
     body = f"""

@@ -41,9 +41,14 @@ class PackedRhs:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A tensor all of whose elements are one value, or one number."""
+    """A tensor all of whose elements are one value, which `source` repeats, or one number."""
 
-    value: Value | int | float | bool
+    source: FillOp | tensor.SplatOp | int | float | bool
+
+    @property
+    def value(self) -> Value | int | float | bool:
+        """As it is now: scalars that are read from memory are replaced when the kernel is built."""
+        return self.source.value if isinstance(self.source, FillOp | tensor.SplatOp) else self.source
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ class Sources:
         """The scalar that all elements of `value` are, when a fill or splat made it."""
         op = value.defining_op
         if isinstance(op, FillOp | tensor.SplatOp):
-            return Scalar(op.value)
+            return Scalar(op)
         if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseElements) and op.value.is_splat:
             return Scalar(op.value.splat_value.item())
         return None

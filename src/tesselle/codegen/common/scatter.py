@@ -104,6 +104,9 @@ class ScatterPlan:
         elif self.columns is None:
             self.columns = 1
 
+        def _extent(d: int) -> ix.Size:
+            return windows[covered.index(d)] if d in covered else 1
+
         def update(c: Builder, counters: dict[int, ix.Size], _: list[Value]) -> Sequence[Value]:
             at = [ix.as_value(c, counters[d]) for d in range(batch)]
             start: list[ix.Size] = [0] * len(out_sizes)
@@ -111,20 +114,19 @@ class ScatterPlan:
                 start[d] = _index(c, indices, [*at, ix.as_value(c, j)])
             fits: Value | None = None
             for d, size in enumerate(out_sizes):
-                if d not in op.index_dims:
-                    continue
-                extent = windows[covered.index(d)] if d in covered else 1
-                # start <= size - extent, unsigned, with a window that fits at all.
-                room = ix.add(c, ix.sub(c, size, extent), 1)
-                positive = ix.as_value(c, ix.maximum(c, room, 0))
-                test = c.insert(arith.CmpIOp(arith.CmpIPredicate.ULT, ix.as_value(c, start[d]), positive)).result
-                fits = test if fits is None else c.insert(arith.AndIOp(fits, test)).result
+                if d in op.index_dims and _extent(d) == 1:
+                    value = ix.as_value(c, start[d])
+                    test = c.insert(arith.CmpIOp(arith.CmpIPredicate.ULT, value, ix.as_value(c, size))).result
+                    fits = test if fits is None else c.insert(arith.AndIOp(fits, test)).result
 
             def write(e: Builder) -> None:
-                sizes, shift = list(windows), [0] * len(windows)
-                begin: list[ix.Size] = list(shift)
+                sizes = list(windows)
+                begin: list[ix.Size] = [0] * len(windows)
                 if part is not None:
                     begin[-1], sizes[-1] = part
+                for w, d in enumerate(covered):
+                    if d in op.index_dims and _extent(d) != 1:
+                        start[d], begin[w], sizes[w] = _crop(e, start[d], begin[w], sizes[w], windows[w], out_sizes[d])
                 views = [_window(e, u, [*at, *begin], sizes, batch) for u in updates]
                 places = list(start)
                 extents: list[ix.Size] = [1] * len(out_sizes)
@@ -145,6 +147,19 @@ class ScatterPlan:
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
         assert self.grid is not None
         return self.grid.build(b, push_constants)
+
+
+def _crop(
+    b: Builder, start: ix.Size, begin: ix.Size, size: ix.Size, extent: ix.Size, limit: ix.Size
+) -> tuple[ix.Size, ix.Size, ix.Size]:
+    """The part of elements [begin, begin + size) of a window at `start` that lies in [0, limit): start, begin, size.
+
+    A window that lies outside altogether is first brought next to the limits, so that nothing overflows.
+    """
+    start = ix.minimum(b, ix.maximum(b, start, ix.sub(b, 0, extent)), limit)
+    first = ix.maximum(b, begin, ix.sub(b, 0, start))
+    last = ix.minimum(b, ix.add(b, begin, size), ix.sub(b, limit, start))
+    return start, first, ix.maximum(b, ix.sub(b, last, first), 0)
 
 
 def _index(b: Builder, indices: Value, at: Sequence[Value]) -> Value:

@@ -200,8 +200,8 @@ class ScatterOp(Op):
 
     `indices`: [updates…, k] of index or integers, `updates`: [updates…, window…]; `out`: full shape. Index component j
     addresses dimension `index_dims[j]` of out; the window covers the dimensions of out that `inserted_dims` leaves.
-    An update whose whole window does not lie inside out is skipped (StableHLO spec, scatter). `unique` promises
-    that no place is written twice.
+    Elements of a window that do not lie inside out are skipped (StableHLO spec, scatter: "if result_index is in
+    bounds"). `unique` promises that no place is written twice.
     """
 
     updates: Sequence[Value] = variadic_def()

@@ -21,9 +21,11 @@ from tesselle.dialects.stablehlo.attributes import ComparisonDirection, Comparis
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp as RegionReturnOp
 from tesselle.dialects.stablehlo.custom_calls import attributes_of
+from tesselle.dialects.stablehlo.dynamic import DynamicIotaOp, RealDynamicSliceOp
 from tesselle.dialects.stablehlo.linear_algebra import RngBitGeneratorOp
 from tesselle.dialects.stablehlo.reduction import SortOp
 from tesselle.dialects.stablehlo.window import ReduceWindowOp
+from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value, constant_elements
 from tesselle.ir.rewrite import Rewriter
@@ -137,29 +139,65 @@ def called_computation(op: CustomCallOp) -> Region:
     return Region([block])
 
 
-def _first_sorted(op: CustomCallOp, rw: Rewriter, inputs: Sequence[Value], order: Region, axis: int) -> list[Value]:
-    """Sort the inputs together along `axis`, and keep as many elements as the results have."""
-    result_sort = rw.insert(SortOp(inputs, order, axis, True))
+def _first_sorted(
+    op: CustomCallOp, rw: Rewriter, inputs: Sequence[Value], order: Region, axis: int, k: Value | None = None
+) -> list[Value]:
+    """Sort the inputs together along `axis`, and keep as many elements as the results have: `k` where that is open."""
     found: list[Value] = []
-    for value, want in zip(result_sort.results, op.result_types, strict=True):
+    for value, want in zip(rw.insert(SortOp(inputs, order, axis, True)).results, op.result_types, strict=True):
         t = value.type
-        if not isinstance(want, TensorType) or not want.is_static or not isinstance(t, TensorType):
+        assert isinstance(t, TensorType)
+        if not isinstance(want, TensorType) or (k is None and not want.is_static):
             raise Unsupported(f"@{op.call_target_name} with a dynamic k", op.location, op.name)
-        start = (0,) * t.rank
-        found.append(rw.insert(shape.SliceOp(value, start, want.static_shape, (1,) * t.rank)).result)
+        if want.is_static:
+            start = (0,) * t.rank
+            found.append(rw.insert(shape.SliceOp(value, start, want.static_shape, (1,) * t.rank)).result)
+        else:
+            assert k is not None
+            found.append(_dynamic_slice(rw, value, axis, k, want))
     return found
 
 
-def _top_k(op: CustomCallOp, rw: Rewriter, largest: bool) -> Sequence[Value]:
+def _dynamic_slice(rw: Rewriter, value: Value, axis: int, k: Value, want: TensorType) -> Value:
+    """value[:k] along an axis."""
+    rank = want.rank
+    limits = _vector(
+        rw, [k if d == axis else rw.insert(shape.GetDimensionSizeOp(value, d)).result for d in range(rank)]
+    )
+    vector = TensorType((rank,), I32)
+    starts, steps = (rw.insert(shape.ConstantOp(DenseElements.splat(n, vector))).result for n in (0, 1))
+    return rw.insert(RealDynamicSliceOp(value, starts, limits, steps, want)).result
+
+
+def _vector(rw: Rewriter, numbers: Sequence[Value]) -> Value:
+    """Integers, each a tensor of one element, as a vector of i32."""
+    parts: list[Value] = []
+    for v in numbers:
+        t = v.type
+        assert isinstance(t, TensorType)
+        if t.dtype is not I32:
+            v = rw.insert(elementwise.ConvertOp(v, t.with_dtype(I32))).result
+        parts.append(rw.insert(shape.ReshapeOp(v, TensorType((1,), I32))).result)
+    return rw.insert(shape.ConcatenateOp(parts, 0)).result
+
+
+def _top_k(op: CustomCallOp, rw: Rewriter, largest: bool, k: Value | None = None) -> Sequence[Value]:
     x = op.inputs[0]
-    values = op.result_types[0]
-    if not isinstance(values, TensorType) or values.shape[-1] is None or not isinstance(x.type, TensorType):
-        raise Unsupported(f"@{op.call_target_name} with a dynamic k", op.location, op.name)
-    if largest:
+    values, t = op.result_types[0], x.type
+    assert isinstance(t, TensorType)
+    if largest and isinstance(values, TensorType) and values.shape[-1] is not None and t.is_static:
         return rw.insert(TopKOp(x, values.shape[-1])).results
-    axis = x.type.rank - 1
-    places = rw.insert(shape.IotaOp(axis, x.type.with_dtype(I32))).result
-    return _first_sorted(op, rw, (x, places), _comparator(ComparisonDirection.LT, x.type), axis)
+    axis = t.rank - 1
+    direction = ComparisonDirection.GT if largest else ComparisonDirection.LT
+    return _first_sorted(op, rw, (x, _places(rw, x, t, axis)), _comparator(direction, t), axis, k)
+
+
+def _places(rw: Rewriter, x: Value, t: TensorType, axis: int) -> Value:
+    """iota in the shape of `x`."""
+    if t.is_static:
+        return rw.insert(shape.IotaOp(axis, t.with_dtype(I32))).result
+    dims = _vector(rw, [rw.insert(shape.GetDimensionSizeOp(x, d)).result for d in range(t.rank)])
+    return rw.insert(DynamicIotaOp(dims, axis, t.with_dtype(I32))).result
 
 
 @custom_call_expansion("mhlo.topk")
@@ -181,7 +219,7 @@ def expand_xla_topk(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
 @custom_call_expansion("stablehlo.dynamic_top_k")
 def expand_dynamic_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
     """custom_call @stablehlo.dynamic_top_k(x, k) -> chlo.top_k(x, k)"""
-    return _top_k(op, rw, True)
+    return _top_k(op, rw, True, op.inputs[1])
 
 
 @custom_call_expansion("stablehlo.dynamic_approx_top_k")
@@ -194,7 +232,8 @@ def expand_approx_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
     axis = attributes_of(op).get("reduction_dim")
     op.require(isinstance(axis, int), "reduction_dim", "ApproxTopK needs the integer reduction_dim")
     assert isinstance(axis, int)
-    return _first_sorted(op, rw, op.inputs[: len(op.results)], called_computation(op), axis)
+    k = op.inputs[-1] if op.call_target_name.startswith("stablehlo.dynamic") else None
+    return _first_sorted(op, rw, op.inputs[: len(op.results)], called_computation(op), axis, k)
 
 
 # ---------------------------------------------------------------------------------------------- sizes as operands

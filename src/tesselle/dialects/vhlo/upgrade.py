@@ -104,7 +104,7 @@ def find(name: str) -> Upgrade | None:
         cls,
         tuple(names),
         partial(_attributes, cls, structs, tuple(extra)),
-        finish=_finish_function if cls is func.FuncOp else None,
+        _finish_function if cls is func.FuncOp else None,
     )
 
 

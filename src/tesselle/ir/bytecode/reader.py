@@ -268,6 +268,8 @@ class Reader:
         op: Op = cls.__new__(cls)
         op.assemble(operands, result_types, attributes, regions, successors, segments, location)
         op.complete()
+        if form.upgrade is not None and form.upgrade.finish is not None and not regions:
+            form.upgrade.finish(op)
         return op
 
     # ------------------------------------------------------------------------------------------ regions

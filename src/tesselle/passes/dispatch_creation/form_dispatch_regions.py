@@ -190,12 +190,13 @@ class _BlockFusion:
     def _make_region(self, cluster: Cluster) -> None:
         members = sorted(cluster.nests, key=self.position.__getitem__)
         inside = set(members)
-        # A sort merges all that it sorts through the memory of its results, also of those that nobody needs.
+        # Sorts and scatters work in the memory of their results, also of those that nobody needs.
         results = [
             r
             for op in members
             for r in op.results
-            if isinstance(op, linalg.SortOp) or any(_ancestor_in(u, self.block) not in inside for u in r.users)
+            if isinstance(op, linalg.SortOp | linalg.ScatterOp)
+            or any(_ancestor_in(u, self.block) not in inside for u in r.users)
         ]
         dims = [d for r in results for d in self.shapes.dynamic(r)]
         body = Block()

@@ -10,7 +10,9 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
 
@@ -20,13 +22,15 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
-        ExpandCollectives(),
         ExpandQuantized(),
+        ExpandCollectives(),
+        FlattenTuples(),
         ExpandChlo(),
         ExpandEinsum(),
         ExpandRng(),
         ExpandLinearAlgebra(),
         ExpandFft(),
+        RefineShapes(),
         SimplifyStablehlo(),
     )
 
@@ -44,7 +48,9 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "FlattenTuples",
     "InlineCalls",
+    "RefineShapes",
     "SimplifyStablehlo",
     "input_passes",
 ]

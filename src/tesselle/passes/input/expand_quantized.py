@@ -53,7 +53,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.quantized import QuantizedType
-from tesselle.ir.types import FunctionType, TensorType, TupleType, Type
+from tesselle.ir.types import FunctionType, FutureType, TensorType, TupleType, Type
 from tesselle.support.dtypes import I32, I64, DType
 
 QUANTIZATION = "tesselle.quantization"
@@ -101,9 +101,9 @@ def _stored(t: Type) -> Type:
     if isinstance(t, TensorType):
         element = quantized_element(t)
         return t if element is None else t.with_dtype(element.storage)
-    if isinstance(t, TupleType):
+    if isinstance(t, TupleType | FutureType):
         types = tuple(map(_stored, t.types))
-        return t if all(a is b for a, b in zip(types, t.types, strict=True)) else TupleType(types)
+        return t if all(a is b for a, b in zip(types, t.types, strict=True)) else type(t)(types)
     if isinstance(t, FunctionType):
         return FunctionType(tuple(map(_stored, t.inputs)), tuple(map(_stored, t.results)))
     return t

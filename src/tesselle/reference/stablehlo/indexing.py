@@ -103,10 +103,10 @@ def scatter(op: s.ScatterOp, runner: RegionRunner, *operands: Array) -> list[Arr
             start[d] = place[k - (k > n.index_vector_dim)]
         for d, w in zip(window_dims, window, strict=True):
             size[d] = w
-        if any(b < 0 or b + w > limit for b, w, limit in zip(start, size, shape, strict=True)):
-            continue
-        region = tuple(slice(b, b + w) for b, w in zip(start, size, strict=True))
-        pieces = [m[place].reshape(size) for m in moved]
+        region = tuple(slice(max(b, 0), max(b + w, 0)) for b, w in zip(start, size, strict=True))
+        # What lies outside is skipped, element by element.
+        inside = tuple(slice(max(-b, 0), max(limit - b, 0)) for b, limit in zip(start, shape, strict=True))
+        pieces = [m[place].reshape(size)[inside] for m in moved]
         combined = runner.run_elementwise(op.update_computation.block, [*(r[region] for r in results), *pieces])
         for r, c in zip(results, combined, strict=True):
             r[region] = c

@@ -6,7 +6,7 @@ after every operation, as the reference does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tesselle.dialects.core import arith as a
@@ -60,9 +60,14 @@ def emit_scalar(b: Builder, op: Op, args: Sequence[Value]) -> Value:
 _IDENTITY = (shape.BroadcastInDimOp, shape.ReshapeOp, shape.TransposeOp, control_flow.OptimizationBarrierOp)
 
 
-def emit_block(b: Builder, block: Block, args: Sequence[Value]) -> list[Value]:
-    """The operations of a region on tensors of rank 0, as scalars; the operands of its terminator."""
-    values: dict[Value, Value] = dict(zip(block.args, args, strict=True))
+def emit_block(
+    b: Builder, block: Block, args: Sequence[Value], outer: Mapping[Value, Value] | None = None
+) -> list[Value]:
+    """The operations of a region on tensors of rank 0, as scalars; the operands of its terminator.
+
+    `outer`: the scalars of the values of the blocks around it.
+    """
+    values: dict[Value, Value] = {**(outer or {}), **dict(zip(block.args, args, strict=True))}
     for op in block:
         if isinstance(op, control_flow.ReturnOp):
             return [_value(b, values, v) for v in op.operands]
@@ -76,9 +81,27 @@ def emit_block(b: Builder, block: Block, args: Sequence[Value]) -> list[Value]:
         elif isinstance(op, s.MapOp):
             inner = emit_block(b, op.computation.block, [_value(b, values, v) for v in op.operands])
             values[op.result] = inner[0]
+        elif isinstance(op, control_flow.IfOp | control_flow.CaseOp):
+            values.update(zip(op.results, _chosen_branch(b, op, values), strict=True))
         else:
             values[op.result] = emit_scalar(b, op, [_value(b, values, v) for v in op.operands])
     return []
+
+
+def _chosen_branch(
+    b: Builder, op: control_flow.IfOp | control_flow.CaseOp, values: dict[Value, Value]
+) -> Sequence[Value]:
+    """All branches are computed and one is chosen: what stands in a body has neither effects nor traps."""
+    selector = _value(b, values, op.operands[0])
+    if isinstance(op, control_flow.IfOp):
+        yes, no = (emit_block(b, r.block, (), values) for r in (op.true_branch, op.false_branch))
+        return [b.insert(a.SelectOp(selector, p, q)).result for p, q in zip(yes, no, strict=True)]
+    *first, chosen = (emit_block(b, r.block, (), values) for r in op.branches)
+    for i, branch in enumerate(first):
+        number = b.insert(a.ConstantOp(i, dtype_of(selector))).result
+        here = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, selector, number)).result
+        chosen = [b.insert(a.SelectOp(here, p, q)).result for p, q in zip(branch, chosen, strict=True)]
+    return chosen
 
 
 def _value(b: Builder, values: dict[Value, Value], v: Value) -> Value:
