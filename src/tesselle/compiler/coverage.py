@@ -12,6 +12,7 @@ import pkgutil
 from collections import defaultdict
 from dataclasses import dataclass
 from types import ModuleType
+from typing import cast
 
 import tesselle.dialects
 import tesselle.passes
@@ -139,7 +140,8 @@ def _rewrites() -> dict[type[Op], str]:
     found: dict[type[Op], set[str]] = defaultdict(set)
     for module in import_all(tesselle.passes):
         for value in vars(module).values():
-            for rule in value if isinstance(value, tuple) else (value,):
+            rules = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+            for rule in rules:
                 if isinstance(rule, Pattern):
                     found[rule.root].add(module.__name__.rpartition(".")[2].replace("_", "-"))
     return {cls: ", ".join(sorted(names)) for cls, names in found.items()}

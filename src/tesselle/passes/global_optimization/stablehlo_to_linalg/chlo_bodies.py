@@ -35,7 +35,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
     scalar,
     widen,
 )
-from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64
+from tesselle.support.dtypes import DTYPES, F32, F64, I64, UI64, DType
 from tesselle.support.float_formats import format_of
 
 
@@ -174,7 +174,7 @@ def constant_like(b: Builder, op: Op, args: list[Value]) -> Value:
     return scalar_constant(b, op.number, dtype_of(op.results[0]))
 
 
-def _new(b: Builder, cls: Any, *args: Value) -> Value:
+def _new(b: Builder, cls: Any, *args: Value | DType) -> Value:
     return b.insert(cls(*args)).result
 
 
