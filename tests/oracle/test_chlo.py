@@ -10,6 +10,7 @@ import pytest
 from oracle_harness import sample
 from text_oracle import check_text, run_compiled, run_reference
 
+from tesselle.ir.text import parse_module, print_op
 from tesselle.support.dtypes import DTYPES
 
 NAMES = {
@@ -345,3 +346,34 @@ def test_square_and_conj(dtype: str) -> None:
       return %0, %1 : {t}, {t}
     }}"""
     check_text(text, x, wanted=[x * x, np.conj(x)], tolerance=1e-2)
+
+
+VALUES = (
+    ("1.5 : f32", "f32", np.float32(1.5)),
+    ("true", "i1", np.True_),
+    ("2 : i64", "i64", np.int64(2)),
+    ("-3 : i8", "i8", np.int8(-3)),
+    ("2.5 : bf16", "bf16", ml_dtypes.bfloat16(2.5)),
+    ("#complex.number<:f32 1.0, -2.0> : complex<f32>", "complex<f32>", np.complex64(1 - 2j)),
+)
+
+
+@pytest.mark.parametrize(("value", "dtype", "number"), VALUES, ids=lambda v: str(v))
+@pytest.mark.parametrize("size", ["3", "?"])
+def test_constant_like_has_the_type_of_its_value(size: str, value: str, dtype: str, number: object) -> None:
+    text = f"""
+    func.func @main(%x: tensor<{size}xf32>) -> tensor<{size}x{dtype}> {{
+      %0 = "chlo.constant_like"(%x) <{{value = {value}}}> : (tensor<{size}xf32>) -> tensor<{size}x{dtype}>
+      return %0 : tensor<{size}x{dtype}>
+    }}"""
+    check_text(text, np.zeros(3, np.float32), wanted=[np.array([number] * 3)])
+    module = parse_module(text)
+    assert print_op(parse_module(print_op(module))) == print_op(module)
+
+
+def test_scan_of_nothing() -> None:
+    piece = "tensor<2xf32>"
+    body = f"%n = stablehlo.add %v, %s : {piece}\n %r = stablehlo.multiply %n, %v : {piece}"
+    text = scan_text("tensor<0x2xf32>", piece, piece, body, 0, reverse=False)
+    x, c = np.zeros((0, 2), np.float32), np.ones(2, np.float32)
+    check_text(text, x, c, wanted=[x, c])

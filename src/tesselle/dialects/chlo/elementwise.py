@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tesselle.dialects.core.complex import ComplexAttr
 from tesselle.dialects.stablehlo.base import FLOAT, FLOAT_OR_COMPLEX, INTEGER, NUMBER, tensor_type
 from tesselle.dialects.stablehlo.elementwise import BinaryOp, UnaryOp
-from tesselle.ir.attributes import Attribute
+from tesselle.ir.attributes import Attribute, FloatAttr, IntegerAttr
 from tesselle.ir.core import ELEMENTWISE, PURE
 from tesselle.ir.declare import attr_def, op
 from tesselle.ir.types import Type
-from tesselle.support.dtypes import I1
+from tesselle.support.dtypes import F64, I1, I64, DType
 
 
 @op("chlo.acos", PURE, ELEMENTWISE)
@@ -199,6 +200,34 @@ class ZetaOp(BinaryOp):
 
 @op("chlo.constant_like", PURE, ELEMENTWISE)
 class ConstantLikeOp(UnaryOp):
-    """`value` in every element of a tensor of the operand's shape and type."""
+    """`value` in every element of a tensor of the operand's shape. Errors: C1 (value is no number)."""
 
     value: Attribute = attr_def()
+
+    def infer(self) -> Sequence[Type]:
+        dtype = number_type(self.value)
+        self.require(dtype is not None, "C1", f"value must be a number, found {self.value}")
+        assert dtype is not None
+        return (tensor_type(self, self.operand).with_dtype(dtype),)
+
+    @property
+    def number(self) -> bool | int | float | complex:
+        """The value without its type."""
+        value = self.value
+        assert isinstance(value, FloatAttr | IntegerAttr | ComplexAttr | bool | int | float)
+        return value.value if isinstance(value, FloatAttr | IntegerAttr | ComplexAttr) else value
+
+
+def number_type(value: Attribute) -> DType | None:
+    """The type of a number that an attribute holds; None when it is none. Numbers without a type are i1, i64 or f64."""
+    match value:
+        case FloatAttr() | IntegerAttr() | ComplexAttr():
+            return value.type if isinstance(value.type, DType) else None
+        case bool():
+            return I1
+        case int():
+            return I64
+        case float():
+            return F64
+        case _:
+            return None

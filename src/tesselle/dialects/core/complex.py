@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tesselle.dialects.core.arith import element_of, with_element
+from tesselle.ir.attributes import DialectAttr
 from tesselle.ir.core import ELEMENTWISE, PURE, Op, Value
 from tesselle.ir.declare import op, op_base, operand_def
+from tesselle.ir.text.elements import float_text
 from tesselle.ir.types import Type
-from tesselle.support.dtypes import C64, C128, F32
+from tesselle.support.dtypes import C64, C128, F32, DType
+
+
+@dataclass(frozen=True, slots=True)
+class ComplexAttr(DialectAttr):
+    """A typed complex number: `#complex.number<:f32 1.0, -2.0> : complex<f32>`."""
+
+    value: complex
+    type: DType
+
+    def __str__(self) -> str:
+        part = self.type.element
+        real, imaginary = (float_text(x, part) for x in (self.value.real, self.value.imag))
+        return f"#complex.number<:{part} {real}, {imaginary}> : {self.type}"
 
 
 @op("complex.create", PURE, ELEMENTWISE)

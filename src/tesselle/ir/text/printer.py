@@ -23,7 +23,7 @@ from tesselle.ir.attributes import (
     SymbolRef,
     UnitAttr,
 )
-from tesselle.ir.core import ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
+from tesselle.ir.core import CONSTANT_LIKE, ISOLATED, Block, BlockArgument, Op, OpResult, Region, UnregisteredOp, Value
 from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.text.codec import UNIT_TEXT, codecs_of
 from tesselle.ir.text.elements import elements_text, float_text, scalar_text
@@ -270,7 +270,9 @@ class Printer:
     def _declared(self, op: Op, name: str, value: Any, encode: Any) -> str:
         if name == "value" and isinstance(value, int | float | complex) and len(op.results) == 1:
             # A constant whose value is a plain number: its type is that of the result.
-            return self.number_text(value, op.results[0].type)
+            t = op.results[0].type
+            if CONSTANT_LIKE in op.TRAITS or not isinstance(t, TensorType):
+                return self.number_text(value, t)
         return encode(value, self.attribute_text)
 
     def number_text(self, value: Any, type: Type) -> str:

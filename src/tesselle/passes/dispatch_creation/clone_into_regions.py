@@ -77,6 +77,8 @@ class _RegionCloner:
             for i, value in enumerate(op.operands):
                 if (from_memory and not is_scalar(value)) or self._is_inside(value):
                     continue
+                if isinstance(op, tensor.EmptyOp) and not is_constant(value):
+                    continue  # sizes make grids and allocations, which are the host's
                 copy = self._copy(value)
                 if copy is not None:
                     op.set_operand(i, copy)
@@ -99,12 +101,17 @@ class _RegionCloner:
                 return None
             self.copies[value] = constant
             return constant
+        if value in self.region.operands:
+            return None  # a size of a result: the host reads it in any case, and makes the grid of it
         # Of a device scalar the whole computation is cloned; of host scalars nothing, they are push constants.
         is_cheap = isinstance(op, tensor.EmptyOp | linalg.FillOp)
         is_device = is_scalar(value) and (isinstance(op, tensor.ExtractOp) or is_scalar_arithmetic(op))
         if not is_cheap and not (is_device and not is_host_scalar(value)):
             return None
-        mapping = {v: self._copy(v) or v for v in op.operands if not self._is_inside(v)}
+        sizes = isinstance(op, tensor.EmptyOp)
+        mapping = {
+            v: self._copy(v) or v for v in op.operands if not self._is_inside(v) and (is_constant(v) or not sizes)
+        }
         new = op.clone(dict(mapping))
         self._insert(new, value)
         return self.copies[value]

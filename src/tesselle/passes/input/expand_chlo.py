@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tesselle.dialects.chlo import broadcast as c
 from tesselle.dialects.chlo import elementwise as ce
 from tesselle.dialects.chlo.structured import ConstantOp, RaggedDotOp, ScanOp
@@ -169,8 +167,7 @@ def expand_constant_like(op: ce.ConstantLikeOp, rw: Rewriter) -> Value | None:
     t = tensor_type(op.results[0])
     if not t.is_static:
         return None
-    value: Any = getattr(op.value, "value", op.value)
-    return rw.insert(s.ConstantOp(DenseElements.splat(np.asarray(value, t.dtype.numpy), t))).result
+    return rw.insert(s.ConstantOp(DenseElements.splat(op.number, t))).result
 
 
 ragged_dot = Pattern(RaggedDotOp, expand_ragged_dot)

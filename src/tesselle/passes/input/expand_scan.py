@@ -30,6 +30,8 @@ def expand_scan(op: ScanOp, rw: Rewriter) -> list[Value]:
             )
     count = _steps(op, rw)
     buffers = [_zeros(rw, t, axis, count) for t in outputs]
+    if any(tensor_type(v).shape[axis] == 0 for v in op.inputs):
+        return [*(t.value for t in buffers), *op.inits]
     body = op.body.block
 
     def step(b: Builder, i: Tensor, state: list[Tensor]) -> list[Value]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tesselle.dialects.chlo import elementwise as c
-from tesselle.ir.attributes import FloatAttr, IntegerAttr
 from tesselle.ir.core import Op
 from tesselle.reference import numerics as n
 from tesselle.reference import special_functions as special
@@ -105,6 +104,4 @@ def is_neg_inf(op: c.IsNegInfOp, x: Array) -> Array:
 
 @semantics(c.ConstantLikeOp)
 def constant_like(op: c.ConstantLikeOp, x: Array) -> Array:
-    value = op.value
-    number = value.value if isinstance(value, FloatAttr | IntegerAttr) else value
-    return np.full(x.shape, number, element_dtype(op.result.type).numpy)
+    return np.full(x.shape, op.number, element_dtype(op.result.type).numpy)

@@ -15,7 +15,6 @@ from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import complex as cx
 from tesselle.dialects.core import math as m
 from tesselle.dialects.stablehlo import elementwise as s
-from tesselle.ir.attributes import FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_functions, gamma_functions
@@ -172,12 +171,10 @@ def is_infinite(b: Builder, op: Op, args: list[Value]) -> Value:
 @scalar(c.ConstantLikeOp)
 def constant_like(b: Builder, op: Op, args: list[Value]) -> Value:
     assert isinstance(op, c.ConstantLikeOp)
-    value = op.value
-    number = value.value if isinstance(value, FloatAttr | IntegerAttr) else value
-    return scalar_constant(b, number, dtype_of(op.results[0]))
+    return scalar_constant(b, op.number, dtype_of(op.results[0]))
 
 
-def _new(b: Builder, cls: Any, *args: Value) -> Value:
+def _new(b: Builder, cls: Any, *args: Value | DType) -> Value:
     return b.insert(cls(*args)).result
 
 
