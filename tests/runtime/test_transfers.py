@@ -84,7 +84,9 @@ def test_channels_keep_their_order_in_loops(program: ts.Program) -> None:
 def test_an_empty_infeed_is_an_error_with_a_place(program: ts.Program) -> None:
     before, program.transfers.timeout_s = program.transfers.timeout_s, 0.05
     try:
-        with pytest.raises(ExecutionError, match=r"infeed is empty: Program.transfers.feed\(…\) fills it.*the call is at <text>:3:3"):
+        with pytest.raises(
+            ExecutionError, match=r"infeed is empty: Program.transfers.feed\(…\) fills it.*the call is at <text>:3:3"
+        ):
             program["infeed"]()
         with pytest.raises(ExecutionError, match="outfeed is empty"):
             program.transfers.drain()
