@@ -23,8 +23,8 @@ class RunParallelOp(Op):
 
     inputs: Sequence[Value] = variadic_def()
     programs: tuple[tuple[SymbolRef, ...], ...] = attr_def()
-    infeed: tuple[SymbolRef, ...] = attr_def(default=())
     types: Sequence[Type] = result_types_def()
+    infeed: tuple[SymbolRef, ...] = attr_def(default=())
 
     def check(self) -> None:
         columns = {len(row) for row in self.programs}

@@ -45,7 +45,7 @@ def _check_groups(op_: Op, groups: tuple[tuple[int, ...], ...], unique: str, bou
     members = [m for g in groups for m in g if m != -1]
     require_unique(op_, members, unique, "replica_groups")
     for m in members:
-        op_.require(0 <= m, bounds, f"replica_groups {groups} must not be negative")
+        op_.require(m >= 0, bounds, f"replica_groups {groups} must not be negative")
 
 
 def _check_global_ids(op_: AllGatherOp | AllReduceOp | ReduceScatterOp, label: str) -> None:
@@ -197,8 +197,8 @@ class CrossReplicaSumOp(Op):
 class ReduceScatterOp(Op):
     """all_reduce, of which each process keeps its part along scatter_dimension.
 
-    Errors: C1, C2 (scatter_dimension), C3, C5 (replica_groups), C6 (use_global_device_ids), C7 (computation), C8 (shape),
-    C9 (element type). Source: spec, reduce_scatter.
+    Errors: C1, C2 (scatter_dimension), C3, C5 (replica_groups), C6 (use_global_device_ids), C7 (computation),
+    C8 (shape), C9 (element type). Source: spec, reduce_scatter.
     """
 
     operand: Value = operand_def()

@@ -102,7 +102,10 @@ class SendOp(Op):
 
 @op("stablehlo.recv")
 class RecvOp(Op):
-    """Receives tensors from a channel. Errors: I1 (token), C1 (type of the channel), C2 (no result), C3, C4 (tensors, then a token)."""
+    """Receives tensors from a channel.
+
+    Errors: I1 (token), C1 (type of the channel), C2 (no result), C3, C4 (tensors, then a token). Source: spec, recv.
+    """
 
     token: Value = operand_def()
     channel_handle: ChannelHandle = attr_def()
