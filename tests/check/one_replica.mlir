@@ -69,3 +69,23 @@ func.func @probe() {
   check.expect_serialized_eq %z, probe_id = "a", iteration = 1 : tensor<2xbf16>
   func.return
 }
+
+// What a loop gives is read by the host, behind the commands of the loop.
+func.func @loop_before_host_call() {
+  %x = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %i = stablehlo.constant dense<0> : tensor<i32>
+  %n = stablehlo.constant dense<3> : tensor<i32>
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %w:2 = "stablehlo.while"(%i, %x) ({
+  ^bb0(%a: tensor<i32>, %b: tensor<2xf32>):
+    %p = stablehlo.compare LT, %a, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %p : tensor<i1>
+  }, {
+  ^bb0(%a: tensor<i32>, %b: tensor<2xf32>):
+    %v = stablehlo.add %b, %b : tensor<2xf32>
+    %c = stablehlo.add %a, %one : tensor<i32>
+    stablehlo.return %c, %v : tensor<i32>, tensor<2xf32>
+  }) : (tensor<i32>, tensor<2xf32>) -> (tensor<i32>, tensor<2xf32>)
+  check.expect_eq_const %w#1, dense<[8.0, 16.0]> : tensor<2xf32>
+  func.return
+}

@@ -40,6 +40,15 @@ def test_files_hold(where: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "could not be checked" not in out
 
 
+@pytest.mark.parametrize("name", ["one_replica", "processes"])
+def test_folded_programs_hold(name: str) -> None:
+    """With constants that the compiler may fold, as `tesselle compile` does."""
+    path = next(p for p in FILES if p.stem == name)
+    for module in _parts(path):
+        results = list(check_module(module, CheckOptions(fold=True)))
+        assert all(r.ok for r in results), results
+
+
 # ---------------------------------------------------------------------------------------------- wrong values
 
 

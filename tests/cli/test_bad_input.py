@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tesselle as ts
+from tesselle.cli.app import run_command_line
 
 SOURCE = """\
 module @m {
@@ -157,3 +158,19 @@ def test_artifacts_of_the_future_are_refused(artifact: Path, tmp_path: Path) -> 
                 content = json.dumps(manifest).encode()
             new.writestr(item, content)
     fails(tesselle("run", bad, *GOOD), "future.tsl", f"{major + 1}.0")
+
+
+def test_a_program_is_not_an_artifact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.mlir"
+    path.write_text(SOURCE)
+    assert run_command_line(["dump", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error == f"error: {path} is a program, not an artifact: tesselle compile {path} makes one\n"
+
+
+def test_a_folder_that_is_not_there_is_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.mlir"
+    path.write_text(SOURCE)
+    target = tmp_path / "none" / "x.tsl"
+    assert run_command_line(["compile", str(path), "-o", str(target)]) == 1
+    assert capsys.readouterr().err == f"error: cannot write {target}: there is no folder {target.parent}\n"

@@ -30,11 +30,14 @@ def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: 
     from tesselle.cli.console import format_bytes, format_seconds, stderr
     from tesselle.cli.environment import read_environment
     from tesselle.cli.progress import compile_progress
+    from tesselle.support.diagnostics import OptionError
 
     cache_dir = read_environment().cache_dir
     if given["cache_dir"] is None and cache_dir is not None:
         given["cache_dir"] = str(cache_dir)
     options = options_from(CompileOptions, given)
+    if output is not None and not output.parent.is_dir():
+        raise OptionError(f"cannot write {output}: there is no folder {output.parent}")
     program: Path | bytes = sys.stdin.buffer.read() if str(source) == "-" else source
     if options.compile_to is not None:
         from tesselle.compiler import compile_to_text

@@ -34,6 +34,8 @@ def command(artifact: Path, sections: tuple[str, ...], as_json: bool) -> None:
     unknown = [s for s in sections if s not in SECTIONS]
     if unknown:
         raise OptionError(f"--section: '{unknown[0]}' is not one of {', '.join(SECTIONS)}")
+    if artifact.suffix in (".mlir", ".mlirbc"):
+        raise OptionError(f"{artifact} is a program, not an artifact: tesselle compile {artifact} makes one")
     opened = ts.Artifact.open(artifact)
     if as_json:
         click.echo(opened.manifest.to_json(), nl=False)

@@ -73,7 +73,7 @@ class _Scheduler:
                 pending = []
 
         for op in block.ops:
-            if isinstance(op, COMMANDS) or (isinstance(op, scf.ForOp) and self._commands_of(op) is not None):
+            if isinstance(op, COMMANDS) or (isinstance(op, scf.ForOp) and self._is_recorded(op)):
                 pending.append(op)
             elif isinstance(op, HOST_WORK):
                 flush(op)
@@ -87,6 +87,20 @@ class _Scheduler:
                 now = self._control_flow(op, now)
         flush(block.terminator)
         return now
+
+    def _is_recorded(self, loop: scf.ForOp) -> bool:
+        """Whether a loop is recorded as a whole: what it gives must be read by the same commands, not behind them."""
+        if self._commands_of(loop) is None:
+            return False
+        readers = {user for result in loop.results for user in result.users}
+        following = loop.next
+        while readers and following is not None:
+            if isinstance(following, COMMANDS):
+                readers.discard(following)
+            elif isinstance(following, HOST_WORK) or following.regions:
+                break
+            following = following.next
+        return not readers
 
     def _commands_of(self, loop: scf.ForOp) -> int | None:
         """How many commands a loop comes to when it is recorded as a whole; None when it cannot be."""
