@@ -23,6 +23,6 @@ Annex F of the C standard; subnormals are not flushed.
 |---|---:|---:|
 {rows}
 
-Types narrower than f32 are computed in f32 and rounded once. Functions of complex<f32> are computed in f64, within 1 ULP
-of the modulus; those of complex<f64> stay within 8 ULP (power: 512, as its logarithm is multiplied).
+Types narrower than f32 are computed in f32 and rounded once. Functions of complex<f32> are computed in f64, within 1
+ULP of the modulus; those of complex<f64> stay within 8 ULP (power: 512, as its logarithm is multiplied; not atan2).
 """

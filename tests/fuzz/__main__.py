@@ -62,6 +62,8 @@ def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, s
                 verdict = worker.answer(0.0)
                 counts[verdict.kind] += 1
                 bar.advance(task)
+                if not console.is_terminal and counts.total() % 500 == 0:
+                    console.print(f"{counts.total()} programs in {time.perf_counter() - started:.0f} s: {dict(counts)}")
                 if verdict.kind == "unsupported":
                     reasons[verdict.detail.splitlines()[0]] += 1
                 if verdict.failed:
