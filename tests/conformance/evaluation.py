@@ -104,8 +104,7 @@ def evaluate(case: Case, form: Form = Form.ARGUMENTS) -> Result:
             warnings.simplefilter("ignore")
             program = build(case, form, seconds)
             found = run(program, seconds)
-        if form is not Form.GRADIENT:
-            found = align(harnesses()[case.name], program.drawn, found, program.expected)
+        found = align(harnesses()[case.name], program.drawn, found, program.expected)
         line = difference(found, program.expected, case.group, is_gradient=form is Form.GRADIENT)
     except NothingToCompare as error:
         return Result(case, Outcome.SKIPPED, str(error), seconds)

@@ -39,10 +39,13 @@ GROUPS: dict[tuple[str, str], Tolerance] = {
     ("atanh", "float64"): Tolerance(3e-14, 1e-15),
     # XLA's gamma functions of f32 are off by 1e-6 beside their zeros; Tesselle's by 6e-8 of the value, everywhere.
     ("lgamma", "float32"): Tolerance(2e-6, 2e-6),
+    # In f64 both are off by up to 3e-15 beside the zeros between the poles.
+    ("lgamma", "float64"): Tolerance(4e-15, 6e-15),
     ("digamma", "float32"): Tolerance(2e-6, 1e-6),
     # Series of up to 2000 terms on top of lgamma: XLA is off by up to 1.8e-5, Tesselle by 6.4e-6.
     ("igamma", "float32"): Tolerance(3e-5, 1e-7),
-    ("igammac", "float32"): Tolerance(3e-5, 1e-7),
+    # 1 - igamma where a and x are below 1: at a = 0.02, x = 0.53 both are off by 1.3e-4.
+    ("igammac", "float32"): Tolerance(1.5e-4, 1e-7),
 }
 """(group, element type) -> the tolerance where it is not the default."""
 

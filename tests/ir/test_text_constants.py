@@ -173,3 +173,17 @@ func.func @f(%a: tensor<4xf32>) {
 }"""
     with pytest.raises(VerifyError, match=r"stablehlo\.slice"):
         verify(parse_module(text))
+
+
+@pytest.mark.parametrize("typed", [" : complex<f32>", ""])
+def test_complex_numbers(typed: str) -> None:
+    """The type behind a complex number says nothing new: MLIR prints it, and reads it or not."""
+    module = parse_module(
+        f"""func.func @f(%a: tensor<2xcomplex<f32>>) {{
+          %0 = "chlo.constant_like"(%a) {{value = #complex.number<:f32 1.0, -2.0>{typed}}}
+            : (tensor<2xcomplex<f32>>) -> tensor<2xcomplex<f32>>
+          return
+        }}"""
+    )
+    verify(module)
+    assert "#complex.number<:f32 1.000000e+00, -2.000000e+00> : complex<f32>" in print_op(module)

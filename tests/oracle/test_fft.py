@@ -94,11 +94,43 @@ def test_no_elements() -> None:
     assert ts.load(ts.compile(text))["main"](np.zeros((3, 0), np.float32)).shape == (3, 0)
 
 
-def test_dynamic_shapes_are_refused() -> None:
-    text = """func.func @main(%x: tensor<?x4xcomplex<f32>>) -> tensor<?x4xcomplex<f32>> {
-      %r = stablehlo.fft %x, type = FFT, length = [4] : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xcomplex<f32>>
-      return %r : tensor<?x4xcomplex<f32>> }"""
-    with pytest.raises(ts.Unsupported, match=r"error\[stablehlo.fft\]: fft of .*: its dimensions must be static"):
+@pytest.mark.parametrize(
+    ("function", "shape", "dtype"),
+    [
+        (jnp.fft.fft, (3, 5, 67), "complex64"),
+        (jnp.fft.ifft, (3, 5, 40), "complex128"),
+        (jnp.fft.fft2, (3, 5, 6, 16), "complex64"),
+        (jnp.fft.rfft, (3, 5, 40), "float32"),
+        (jnp.fft.rfft, (3, 0, 40), "float32"),
+        (jnp.fft.irfft, (3, 5, 9), "complex64"),
+        (jnp.fft.irfft, (3, 5, 40), "complex64"),
+    ],
+)
+@pytest.mark.parametrize("open_dimensions", ["b, 5", "b, c"])
+def test_batches_of_open_size(function: Any, shape: tuple[int, ...], dtype: str, open_dimensions: str) -> None:
+    x = make(dtype, *shape)
+    open_dimensions = open_dimensions.replace("5", str(shape[1]))
+    spec = jax.export.symbolic_shape(f"{open_dimensions}, {', '.join(map(str, shape[2:]))}")
+    exported = jax.export.export(jax.jit(function))(jax.ShapeDtypeStruct(spec, x.dtype))
+    wanted = np.asarray(function(x))
+    found = ts.load(ts.compile(exported.mlir_module()))["main"](x)
+    assert found.dtype == wanted.dtype and found.shape == wanted.shape
+    limit = TOLERANCE[dtype] * max(1.0, float(np.abs(wanted).max(initial=0)))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=limit)
+
+
+def test_batch_of_open_size_without_elements() -> None:
+    text = """func.func @main(%x: tensor<?x0x4xcomplex<f32>>) -> tensor<?x0x4xcomplex<f32>> {
+      %r = stablehlo.fft %x, type = FFT, length = [4] : (tensor<?x0x4xcomplex<f32>>) -> tensor<?x0x4xcomplex<f32>>
+      return %r : tensor<?x0x4xcomplex<f32>> }"""
+    assert ts.load(ts.compile(text))["main"](np.zeros((3, 0, 4), np.complex64)).shape == (3, 0, 4)
+
+
+def test_dynamic_lengths_are_refused() -> None:
+    text = """func.func @main(%x: tensor<4x?xcomplex<f32>>) -> tensor<4x?xcomplex<f32>> {
+      %r = stablehlo.fft %x, type = FFT, length = [4] : (tensor<4x?xcomplex<f32>>) -> tensor<4x?xcomplex<f32>>
+      return %r : tensor<4x?xcomplex<f32>> }"""
+    with pytest.raises(ts.TesselleError, match=r"error\[stablehlo.fft"):
         ts.compile(text)
 
 

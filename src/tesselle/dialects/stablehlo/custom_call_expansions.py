@@ -139,6 +139,9 @@ def called_computation(op: CustomCallOp) -> Region:
     return Region([block])
 
 
+_INDEX = TensorType((), I32)
+
+
 def _first_sorted(
     op: CustomCallOp, rw: Rewriter, inputs: Sequence[Value], order: Region, axis: int, k: Value | None = None
 ) -> list[Value]:
@@ -147,14 +150,16 @@ def _first_sorted(
     for value, want in zip(rw.insert(SortOp(inputs, order, axis, True)).results, op.result_types, strict=True):
         t = value.type
         assert isinstance(t, TensorType)
-        if not isinstance(want, TensorType) or (k is None and not want.is_static):
+        kept = want.shape[axis] if isinstance(want, TensorType) else None
+        if not isinstance(want, TensorType) or (k is None and kept is None):
             raise Unsupported(f"@{op.call_target_name} with a dynamic k", op.location, op.name)
         if want.is_static:
             start = (0,) * t.rank
             found.append(rw.insert(shape.SliceOp(value, start, want.static_shape, (1,) * t.rank)).result)
         else:
-            assert k is not None
-            found.append(_dynamic_slice(rw, value, axis, k, want))
+            limit = k if kept is None else rw.insert(shape.ConstantOp(DenseElements.splat(kept, _INDEX))).result
+            assert limit is not None
+            found.append(_dynamic_slice(rw, value, axis, limit, want))
     return found
 
 

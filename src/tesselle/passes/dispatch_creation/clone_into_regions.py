@@ -8,6 +8,7 @@ from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.dialects.linalg.packed import PackedContractOp, PackedConvOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value, constant_elements
 from tesselle.ir.passes import Fact, Pass, register_pass
@@ -50,10 +51,14 @@ def _inside_region(op: Op) -> bool:
     return False
 
 
-def _moves_data(op: Op) -> bool:
-    """Whether the operation takes whole tensors from memory: producers of tensors are no part of it."""
+def _operands_in_memory(op: Op) -> int:
+    """How many of the first operands the operation takes as whole tensors from memory: their producers are no part of
+    it. What follows them is where a sum begins.
+    """
+    if isinstance(op, PackedContractOp | PackedConvOp):
+        return 2
     movement = tensor.InsertSliceOp | tensor.ExtractSliceOp | tensor.PadOp | tensor.ConcatOp
-    return isinstance(op, movement | linalg.SortOp | linalg.ScatterOp)
+    return len(op.operands) if isinstance(op, movement | linalg.SortOp | linalg.ScatterOp) else 0
 
 
 def updated_in_place(op: Op) -> tuple[int, ...]:
@@ -73,9 +78,9 @@ class _RegionCloner:
     def run(self) -> None:
         block = self.region.body.block
         for op in list(self.region.body.walk()):
-            from_memory = op.parent is block and _moves_data(op)
+            in_memory = _operands_in_memory(op) if op.parent is block else 0
             for i, value in enumerate(op.operands):
-                if (from_memory and not is_scalar(value)) or self._is_inside(value):
+                if (i < in_memory and not is_scalar(value)) or self._is_inside(value):
                     continue
                 if isinstance(op, tensor.EmptyOp) and not is_constant(value):
                     continue  # sizes make grids and allocations, which are the host's

@@ -32,6 +32,7 @@ from tesselle.dialects.stablehlo.linear_algebra import FftOp
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import Rewriter, pattern
+from tesselle.ir.types import Dim, TensorType
 from tesselle.passes.input.stablehlo_builder import Array, StablehloBuilder, expand
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DType
@@ -46,7 +47,7 @@ DIRECT = 64
 @register_pass("expand-fft")
 @dataclass(frozen=True)
 class ExpandFft(Pass):
-    """Replace every stablehlo.fft. Errors: Unsupported for operands of dynamic shape."""
+    """Replace every stablehlo.fft. Errors: Unsupported where a dimension that is transformed is dynamic."""
 
     def run(self, module: Op) -> None:
         for op in [op for op in module.walk() if isinstance(op, FftOp)]:
@@ -57,8 +58,8 @@ class ExpandFft(Pass):
 def fft_by_matrices(op: FftOp, rw: Rewriter) -> Value:
     """fft(x) -> dot_general(x, constant) …"""
     t = tensor_type(op.operand)
-    if not t.is_static:
-        raise Unsupported(f"fft of {t}: its dimensions must be static", op.location, op.name)
+    if None in t.shape[t.rank - len(op.fft_length) :]:
+        raise Unsupported(f"fft of {t}: the dimensions that it transforms must be static", op.location, op.name)
     return _Expansion(StablehloBuilder.of(rw), op).result()
 
 
@@ -114,6 +115,12 @@ def smooth_length(least: int) -> int:
     return best
 
 
+def product(dims: Sequence[Dim]) -> Dim:
+    """The product of sizes; open when one of them is."""
+    known = [n for n in dims if n is not None]
+    return math.prod(known) if len(known) == len(dims) else None
+
+
 # ---------------------------------------------------------------------------------------------- expansion
 
 
@@ -133,24 +140,40 @@ class _Expansion:
         """The transform of the operand."""
         op, b = self.op, self.b
         t = tensor_type(op.result)
-        if not t.element_count:
-            return b.full(0, t.static_shape, t.dtype)
-        lengths, kind = op.fft_length, op.fft_type
-        rank = t.rank
+        if 0 in t.shape:
+            return b.full(0, t.static_shape, t.dtype) if t.is_static else self.empty(t)
+        batch = t.rank - len(op.fft_length)
+        if t.shape.count(None) < 2:
+            return self.transformed(op.operand)
+        # What is left open by reshapes is one dimension at most.
+        rows = b.reshape(op.operand, (None, *b.dims(op.operand)[batch:]))
+        out = self.transformed(rows)
+        return b.reshape_to(out, [*b.sizes(op.operand)[:batch], *b.sizes(out)[1:]])
+
+    def empty(self, t: TensorType) -> Value:
+        """A tensor of type `t`, in which there is nothing, for a dimension is zero."""
+        b = self.b
+        sizes = [*b.sizes(self.op.operand)[: t.rank - len(self.op.fft_length)], *t.shape[-len(self.op.fft_length) :]]
+        return b.reshape_to(b.full(0, (0,), t.dtype), [n for n in sizes if n is not None])
+
+    def transformed(self, x: Value) -> Value:
+        """The transform of `x` along its last axes."""
+        lengths, kind = self.op.fft_length, self.op.fft_type
+        rank = tensor_type(x).rank
         axes = list(range(rank - len(lengths), rank))
         if kind is FftType.RFFT:
-            x = self.along(op.operand, axes[-1], lambda v: self.forward_real(v, lengths[-1]))
+            x = self.along(x, axes[-1], lambda v: self.forward_real(v, lengths[-1]))
             return self.complex_axes(x, axes[:-1], -1)
         if kind is FftType.IRFFT:
-            x = self.complex_axes(op.operand, axes[:-1], 1)
+            x = self.complex_axes(x, axes[:-1], 1)
             return self.along(x, axes[-1], lambda v: self.inverse_real(v, lengths[-1]))
-        return self.complex_axes(op.operand, axes, -1 if kind is FftType.FFT else 1)
+        return self.complex_axes(x, axes, -1 if kind is FftType.FFT else 1)
 
     # ------------------------------------------------------------------------------------------ forms
 
     def complex_axes(self, x: Value, axes: Sequence[int], sign: int) -> Value:
         for axis in reversed(axes):
-            if self.b.shape(x)[axis] > 1:
+            if self.b.size(x, axis) > 1:
                 x = self.along(x, axis, lambda v: self.complex_rows(v, sign))
         return x
 
@@ -160,23 +183,23 @@ class _Expansion:
         rank = tensor_type(x).rank
         order = [*(d for d in range(rank) if d != axis), axis]
         moved = b.transpose(x, order)
-        outer = b.shape(moved)[:-1]
-        rows = b.reshape(moved, (math.prod(outer), b.shape(moved)[-1]))
+        outer = b.dims(moved)[:-1]
+        rows = b.reshape(moved, (product(outer), b.size(moved, -1)))
         out = transform(rows)
-        out = b.reshape(out, (*outer, b.shape(out)[-1]))
+        out = b.reshape(out, (*outer, b.size(out, -1)))
         return b.transpose(out, [order.index(d) for d in range(rank)])
 
     def to_planes(self, x: Value) -> Value:
         """Complex [rows, n] as real [rows, 2, n]."""
         b = self.b
-        rows, n = b.shape(x)
+        rows, n = b.dims(x)
         parts = [b.reshape(b.op(cls, x), (rows, 1, n)) for cls in (e.RealOp, e.ImagOp)]
         return b.concatenate(parts, 1)
 
     def from_planes(self, x: Value) -> Value:
         """Real [rows, 2, n] as complex [rows, n]."""
         b = self.b
-        rows, _, n = b.shape(x)
+        rows, _, n = b.dims(x)
         re, im = (b.reshape(b.slice(x, 1, c, c + 1), (rows, n)) for c in (0, 1))
         return b.op(e.ComplexOp, re, im)
 
@@ -184,13 +207,13 @@ class _Expansion:
 
     def complex_rows(self, x: Value, sign: int) -> Value:
         """Forward (sign -1) or inverse transform of complex rows."""
-        n = self.b.shape(x)[1]
+        n = self.b.size(x, 1)
         return self.from_planes(self.transform(self.to_planes(x), sign, 1.0 if sign < 0 else 1 / n))
 
     def forward_real(self, x: Value, n: int) -> Value:
         """Real [rows, n] -> complex [rows, n / 2 + 1]."""
         b = self.b
-        rows, half = b.shape(x)[0], n // 2 + 1
+        rows, half = b.dims(x)[0], n // 2 + 1
         if n <= STEP:
             w = dft_matrix(n, -1)[:, :half]
             return self.from_planes(b.dot(x, self.constant(np.stack([w.real, w.imag], 1)), ((1,), (0,))))
@@ -203,7 +226,7 @@ class _Expansion:
         The imaginary parts at 0 and n / 2, which no real signal has, do not count.
         """
         b = self.b
-        rows, half = b.shape(x)
+        rows, half = b.dims(x)[0], b.size(x, 1)
         keep = np.ones((2, half))
         keep[1, 0] = 0
         if n % 2 == 0:
@@ -215,26 +238,25 @@ class _Expansion:
             return b.dot(planes, self.constant(np.stack([w.real, -w.imag])), ((1, 2), (0, 1)))
         mirror = b.reverse(b.slice(planes, 2, 1, (n + 1) // 2), 2)
         signs = np.broadcast_to(np.array([[1.0], [-1.0]]), (2, (n - 1) // 2))
-        planes = b.concatenate([planes, b.multiply(mirror, self.rows_of(signs, rows))], 2)
+        planes = b.concatenate([planes, b.multiply(mirror, self.rows_of(signs, mirror))], 2)
         out = self.transform(planes, 1, 1 / n)
         return b.reshape(b.slice(out, 1, 0, 1), (rows, n))
 
     def select(self, keep: Array, x: Value) -> Value:
         """x where `keep` is not zero, else 0: also where x is not finite."""
         b = self.b
-        shape = b.shape(x)
-        condition = b.broadcast(b.constant(keep != 0), shape, (1, 2))
-        return b.select(condition, x, b.full(0, shape, self.real))
+        condition = b.broadcast_like(b.constant(keep != 0), x, (1, 2))
+        return b.select(condition, x, b.broadcast_like(b.full(0, (), self.real), x, ()))
 
-    def rows_of(self, table: Array, rows: int) -> Value:
-        """The same table for every row."""
-        return self.b.broadcast(self.constant(table), (rows, *table.shape), range(1, 1 + table.ndim))
+    def rows_of(self, table: Array, x: Value) -> Value:
+        """The same table for every row of x."""
+        return self.b.broadcast_like(self.constant(table), x, range(1, 1 + table.ndim))
 
     # ------------------------------------------------------------------------------------------ transforms of planes
 
     def transform(self, x: Value, sign: int, scale: float) -> Value:
         """scale * DFT of planes [rows, 2, n]; [rows, 1, n] is real. The result is [rows, 2, n]."""
-        n = self.b.shape(x)[2]
+        n = self.b.size(x, 2)
         p = split(n) if n > STEP else 1
         if p not in (1, n):
             return self.four_step(x, p, sign, scale)
@@ -244,7 +266,7 @@ class _Expansion:
         return self.constant(as_real(dft_matrix(n, sign) * scale)[:planes])
 
     def direct(self, x: Value, sign: int, scale: float) -> Value:
-        _, planes, n = self.b.shape(x)
+        planes, n = self.b.size(x, 1), self.b.size(x, 2)
         return self.b.dot(x, self.matrix(n, planes, sign, scale), ((1, 2), (0, 1)))
 
     def four_step(self, x: Value, p: int, sign: int, scale: float) -> Value:
@@ -252,28 +274,27 @@ class _Expansion:
         y[k] = sum over j2 of w(q, j2 k2) w(n, j2 k1) sum over j1 of w(p, j1 k1) x[j].
         """
         b = self.b
-        rows, planes, n = b.shape(x)
+        rows, planes, n = b.dims(x)[0], b.size(x, 1), b.size(x, 2)
         q = n // p
         first = b.dot(b.reshape(x, (rows, planes, p, q)), self.matrix(p, planes, sign, scale), ((1, 2), (0, 1)))
         # Now [rows, j2, c, k1]; the factors are w(n, j2 k1).
         turned = self.rotate(first, roots(np.outer(np.arange(q), np.arange(p)), n, sign))
-        inner = b.reshape(b.transpose(turned, (0, 3, 2, 1)), (rows * p, 2, q))
+        inner = b.reshape(b.transpose(turned, (0, 3, 2, 1)), (product((rows, p)), 2, q))
         second = b.reshape(self.transform(inner, sign, 1.0), (rows, p, 2, q))
         return b.reshape(b.transpose(second, (0, 2, 3, 1)), (rows, 2, n))
 
     def rotate(self, x: Value, factors: Array) -> Value:
         """x[r, j, c, k] times the complex factors[j, k]."""
         b = self.b
-        rows = b.shape(x)[0]
         straight = np.stack([factors.real, factors.real], 1)
         crossed = np.stack([-factors.imag, factors.imag], 1)
         swapped = b.reverse(x, 2)
-        return b.add(b.multiply(x, self.rows_of(straight, rows)), b.multiply(swapped, self.rows_of(crossed, rows)))
+        return b.add(b.multiply(x, self.rows_of(straight, x)), b.multiply(swapped, self.rows_of(crossed, x)))
 
     def bluestein(self, x: Value, sign: int, scale: float) -> Value:
         """With jk = (j² + k² - (k - j)²) / 2: y[k] = c[k] sum over j of (x[j] c[j]) conj(c)[k - j], c = w(2 n, j²)."""
         b = self.b
-        rows, planes, n = b.shape(x)
+        rows, planes, n = b.dims(x)[0], b.size(x, 1), b.size(x, 2)
         m = smooth_length(2 * n - 1)
         j = np.arange(n, dtype=object)
         chirp = roots(np.array(j * j % (2 * n), np.int64), 2 * n, sign)

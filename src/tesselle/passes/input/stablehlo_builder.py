@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,12 +14,13 @@ from tesselle.dialects.stablehlo import shape as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection, DotDimensionNumbers
 from tesselle.dialects.stablehlo.contraction import DotGeneralOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
+from tesselle.dialects.stablehlo.dynamic import DynamicBroadcastInDimOp, DynamicReshapeOp, RealDynamicSliceOp
 from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSliceOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.rewrite import Pattern, Rewriter
-from tesselle.ir.types import TensorType
+from tesselle.ir.types import Dim, TensorType
 from tesselle.support.dtypes import I32, DType, from_numpy
 
 Array = np.ndarray[Any, Any]
@@ -32,7 +34,7 @@ def expand(op: Op, rule: Pattern) -> None:
 
 
 class StablehloBuilder(Builder):
-    """Builds operations on tensors of static shapes."""
+    """Builds operations on tensors of static shapes; where a signature says `Dim`, dimensions may be open."""
 
     @classmethod
     def of(cls, rw: Rewriter) -> StablehloBuilder:
@@ -53,9 +55,48 @@ class StablehloBuilder(Builder):
     def shape(self, value: Value) -> tuple[int, ...]:
         return tensor_type(value).static_shape
 
-    def reshape(self, value: Value, shape: Sequence[int]) -> Value:
+    def dims(self, value: Value) -> tuple[Dim, ...]:
+        return tensor_type(value).shape
+
+    def size(self, value: Value, axis: int) -> int:
+        """The size of a dimension that is not open."""
+        found = tensor_type(value).shape[axis]
+        assert found is not None
+        return found
+
+    def sizes(self, value: Value) -> list[int | Value]:
+        """The sizes of all dimensions; those of open ones are tensors<i32>."""
+        found: list[int | Value] = []
+        for d, size in enumerate(self.dims(value)):
+            found.append(self.insert(s.GetDimensionSizeOp(value, d)).result if size is None else size)
+        return found
+
+    def vector(self, sizes: Sequence[int | Value]) -> Value:
+        """Sizes as a tensor<Nxi32>."""
+        parts = [self.index(n) if isinstance(n, int) else n for n in sizes]
+        return self.concatenate([self.reshape(n, (1,)) for n in parts], 0)
+
+    def reshape(self, value: Value, shape: Sequence[Dim]) -> Value:
+        """The elements in another shape, of whose dimensions one at most is open: it takes what the others leave."""
         t = tensor_type(value)
-        return value if t.shape == tuple(shape) else self.insert(s.ReshapeOp(value, t.with_shape(shape))).result
+        if t.shape == tuple(shape) and t.shape.count(None) < 2:
+            return value
+        if t.is_static and None not in shape:
+            return self.insert(s.ReshapeOp(value, t.with_shape(shape))).result
+        assert shape.count(None) == 1
+        given = [n for n in t.shape if n is not None]
+        wanted = [n for n in shape if n is not None]
+        common = math.gcd(math.prod(given), math.prod(wanted)) or 1
+        left = self.index(math.prod(given) // common)
+        for size in self.sizes(value):
+            left = left if isinstance(size, int) else self.multiply(left, size)
+        left = self.op(e.DivideOp, left, self.index(max(1, math.prod(wanted) // common)))
+        return self.reshape_to(value, [left if n is None else n for n in shape])
+
+    def reshape_to(self, value: Value, sizes: Sequence[int | Value]) -> Value:
+        """The elements in a shape whose open dimensions have the given sizes."""
+        t = tensor_type(value).with_shape([n if isinstance(n, int) else None for n in sizes])
+        return self.insert(DynamicReshapeOp(value, self.vector(sizes), t)).result
 
     def transpose(self, value: Value, permutation: Sequence[int]) -> Value:
         if list(permutation) == list(range(len(permutation))):
@@ -72,14 +113,31 @@ class StablehloBuilder(Builder):
         t = tensor_type(value).with_shape(shape)
         return self.insert(s.BroadcastInDimOp(value, tuple(dims), t)).result
 
+    def broadcast_like(self, value: Value, like: Value, dims: Sequence[int]) -> Value:
+        """The broadcast of `value` to the shape of `like`, which may have open dimensions."""
+        shape = self.dims(like)
+        if None not in shape:
+            return self.broadcast(value, self.shape(like), dims)
+        t = tensor_type(value).with_shape(shape)
+        return self.insert(DynamicBroadcastInDimOp(value, self.vector(self.sizes(like)), tuple(dims), t)).result
+
     def slice(self, value: Value, axis: int, start: int, limit: int, step: int = 1) -> Value:
-        """value[start:limit:step] along one axis."""
-        shape = self.shape(value)
+        """value[start:limit:step] along one axis, which is not open."""
+        shape = list(self.dims(value))
         if (start, limit, step) == (0, shape[axis], 1):
             return value
-        starts, limits, steps = [0] * len(shape), list(shape), [1] * len(shape)
-        starts[axis], limits[axis], steps[axis] = start, limit, step
-        return self.insert(s.SliceOp(value, tuple(starts), tuple(limits), tuple(steps))).result
+        starts, steps = [0] * len(shape), [1] * len(shape)
+        starts[axis], steps[axis] = start, step
+        if None not in shape:
+            limits = list(self.shape(value))
+            limits[axis] = limit
+            return self.insert(s.SliceOp(value, tuple(starts), tuple(limits), tuple(steps))).result
+        ends = self.sizes(value)
+        ends[axis] = limit
+        shape[axis] = max(0, -((start - limit) // step))
+        vectors = [self.constant(np.array(v, np.int32)) for v in (starts, steps)]
+        t = tensor_type(value).with_shape(shape)
+        return self.insert(RealDynamicSliceOp(value, vectors[0], self.vector(ends), vectors[1], t)).result
 
     def concatenate(self, values: Sequence[Value], axis: int) -> Value:
         return values[0] if len(values) == 1 else self.insert(s.ConcatenateOp(tuple(values), axis)).result
@@ -138,7 +196,7 @@ class StablehloBuilder(Builder):
 
         Result: batch, the rest of `a`, the rest of `b`.
         """
-        x, y = self.shape(a), self.shape(b)
+        x, y = self.dims(a), self.dims(b)
         mine, other = tuple(contract[0]), tuple(contract[1])
         shape = [
             *x[:batch],

@@ -6,7 +6,7 @@ from tesselle.dialects.core.complex import ComplexAttr, CreateOp, ImOp, ReOp
 from tesselle.ir.text.format import register_format
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.registry import ATTRIBUTE_PARSERS
-from tesselle.support.dtypes import DType
+from tesselle.support.dtypes import DTYPES, DType
 
 register_format(CreateOp, "$real `,` $imaginary attr-dict `:` type($real,$imaginary)")
 register_format(ReOp, "$operand attr-dict `:` type($operand)")
@@ -14,7 +14,7 @@ register_format(ImOp, "$operand attr-dict `:` type($operand)")
 
 
 def _parse_number(p: Parser) -> ComplexAttr:
-    """`<:f32 1.0, -2.0> : complex<f32>`, behind `#complex.number`."""
+    """`<:f32 1.0, -2.0>` behind `#complex.number`, and, if it is there, the type that follows from it."""
     p.expect_all("<", ":")
     part = p.type()
     at = p.pos
@@ -25,8 +25,7 @@ def _parse_number(p: Parser) -> ComplexAttr:
             p.fail("expected a number", at)
         parts.append(float(value))  # type: ignore[arg-type]  # checked above
         p.expect(end)
-    p.expect(":")
-    t = p.type()
+    t = p.type() if p.accept(":") else DTYPES.get(f"complex<{part}>")
     if not isinstance(t, DType) or not t.is_complex or t.element is not part:
         p.fail(f"expected a complex type of {part}, found {t}", at)
         raise AssertionError
