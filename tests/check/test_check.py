@@ -190,6 +190,23 @@ def test_a_file_without_functions_fails(tmp_path: Path, capsys: pytest.CaptureFi
     assert "there is no function to run" in out
 
 
+def test_older_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = _program(
+        "  %0 = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xf32>\n"
+        "  check.eq %0, dense<[1.0, 2.0]> : tensor<2xf32>\n"
+        "  check.almost_eq %0, dense<[1.00005, 2.0]> : tensor<2xf32>\n"
+        "  check.almost_eq %0, dense<[1.01, 2.0]> : tensor<2xf32>, tolerance = 0.1\n"
+        '  "check.eq"(%0) <{value = dense<[1.0, 3.0]> : tensor<2xf32>}> : (tensor<2xf32>) -> ()\n'
+        "  check.almost_eq %0, dense<[1.001, 2.0]> : tensor<2xf32>"
+    )
+    for flags in ((), ("--reference",)):
+        code, out = _check_text(text, tmp_path, capsys, *flags)
+        assert code == 1
+        assert "program.mlir:6:3: error[check.expect_eq]: expected 3.0, found 2.0 at [1]" in out
+        assert "program.mlir:7:3: error[check.expect_almost_eq]: expected 1.001, found 1.0 at [0]" in out
+        assert "3 of 5 expectations hold" in out
+
+
 def test_filter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = "  %0 = stablehlo.constant dense<1> : tensor<i32>\n  check.expect_eq_const %0, dense<2> : tensor<i32>"
     right = "  %0 = stablehlo.constant dense<1> : tensor<i32>\n  check.expect_eq_const %0, dense<1> : tensor<i32>"

@@ -40,21 +40,28 @@ ARGUMENTS = {
     "tup": "tuple<tensor<f32>>",
     "cm": "tensor<2x5xcomplex<f32>>",
     "dyn": "tensor<?x3xf32>",
+    "nt": "tensor<3x2xi32>",
+    "i3": "tensor<3xi32>",
     **quantized_types.ARGUMENTS,
 }
 
+NEGATIVE = "tensor<2xi64>"
+"""The type of %neg, a constant: rules about values are checked where these are known."""
 
-def generic(name: str, operands: str, attributes: str = "", results: str = "", regions: str = "") -> str:
+
+def generic(
+    name: str, operands: str, attributes: str = "", results: str = "", regions: str = "", dialect: str = "stablehlo"
+) -> str:
     """The generic form of an operation on the arguments above; `results` are type names or types."""
     names = operands.split()
-    types = ", ".join(ARGUMENTS[n] for n in names)
+    types = ", ".join(NEGATIVE if n == "neg" else ARGUMENTS[n] for n in names)
     out = ", ".join(ARGUMENTS.get(r, r) for r in results.split())
     count = len(results.split())
     left = f"%r:{count} = " if count else ""
     props = f" <{{{attributes}}}>" if attributes else ""
     body = f" ({regions})" if regions else ""
     shown = ", ".join(f"%{n}" for n in names)
-    return f'{left}"stablehlo.{name}"({shown}){props}{body} : ({types}) -> ({out})'
+    return f'{left}"{dialect}.{name}"({shown}){props}{body} : ({types}) -> ({out})'
 
 
 def region(args: str, returned: str, result: str = "f32") -> str:
@@ -103,6 +110,6 @@ ROWS = "update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_op
 def module_of(line: str) -> str:
     """The text of a module with a function whose third line is `line`."""
     args = ", ".join(f"%{n}: {t}" for n, t in ARGUMENTS.items())
-    return (
-        f"func.func private @callee(tensor<f32>) -> tensor<f32>\nfunc.func @main({args}) {{\n  {line}\n  return\n}}\n"
-    )
+    constant = f"%neg = stablehlo.constant dense<-1> : {NEGATIVE}"
+    callee = "func.func private @callee(tensor<f32>) -> tensor<f32>"
+    return f"{callee}\nfunc.func @main({args}) {{ {constant}\n  {line}\n  return\n}}\n"

@@ -164,6 +164,7 @@ CASES: list[tuple[str, str]] = [
     ("dynamic_pad.I2", generic("dynamic_pad", "a v x2 x2 x2", "", "a")),
     ("dynamic_pad.C1", generic("dynamic_pad", "a sh x2 x2 x2", "", "a")),
     ("dynamic_pad.C2", generic("dynamic_pad", "a s x2 x3 x2", "", "a")),
+    ("dynamic_pad.C3", generic("dynamic_pad", "a s x2 x2 neg", "", "a")),
     ("dynamic_pad.C4", generic("dynamic_pad", "a s x2 x2 x2", "", "v")),
     ("real_dynamic_slice.C1", generic("real_dynamic_slice", "a x2 x2 x2", "", "n")),
     ("real_dynamic_slice.C2", generic("real_dynamic_slice", "a x2 x3 x2", "", "a")),

@@ -30,7 +30,8 @@ CASES: list[tuple[str, str]] = [
     ),
     ("composite.C1", generic("composite", "s", 'name = "x", decomposition = @callee', "s")),
     ("composite.C2", generic("composite", "s", 'name = "x.y", decomposition = @nobody', "s")),
-    ("composite.C3", generic("composite", "a", 'name = "x.y", decomposition = @callee', "a")),
+    ("composite.C3", generic("composite", "a", 'name = "x.y", decomposition = @callee', "s")),
+    ("composite.C4", generic("composite", "s", 'name = "x.y", decomposition = @callee', "a")),
     # ------------------------------------------------------------------------------------------ tokens, collectives
     ("async_start.C1", generic("async_start", "a", "", FUTURE, region("f32", "q0"))),
     ("async_start.C2", generic("async_start", "s", "", FUTURE, region("f32", "q0 q0"))),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tesselle.dialects.check.ops import (
+    AlmostEqOp,
+    EqOp,
     ExpectAlmostEqConstOp,
     ExpectAlmostEqOp,
     ExpectationOfConstant,
@@ -95,5 +97,5 @@ def _print_constant(p: Printer, op: ExpectationOfConstant) -> None:
 
 for _cls in (ExpectEqOp, ExpectAlmostEqOp, ExpectCloseOp, ExpectSerializedEqOp):
     register_assembly(_cls, lambda p, cls=_cls: _parse_values(cls, p), _print_values)
-for _cls in (ExpectEqConstOp, ExpectAlmostEqConstOp):
+for _cls in (ExpectEqConstOp, ExpectAlmostEqConstOp, EqOp, AlmostEqOp):
     register_assembly(_cls, lambda p, cls=_cls: _parse_constant(cls, p), _print_constant)

@@ -109,3 +109,15 @@ class ExpectSerializedEqOp(Expectation):
     expected: Value = operand_def()
     probe_id: str = attr_def()
     iteration: UInt32 = attr_def(default=1)
+
+
+@op("check.eq")
+class EqOp(ExpectationOfConstant):
+    """The name that check.expect_eq_const had at first, read for old programs. Errors: C1 (types)."""
+
+
+@op("check.almost_eq")
+class AlmostEqOp(ExpectationOfConstant):
+    """The name that check.expect_almost_eq_const had at first, read for old programs. Errors: C1 (types)."""
+
+    tolerance: float = attr_def(default=TOLERANCE)

@@ -155,7 +155,7 @@ class CustomCallOp(Op):
 class CompositeOp(Op):
     """An operation made of others: means what calling `decomposition` means.
 
-    Errors: C1 (name), C2 (decomposition). Source: spec, composite.
+    Errors: C1 (name), C2 (decomposition), C3 (inputs), C4 (results). Source: spec, composite.
     """
 
     inputs: Sequence[Value] = variadic_def()
@@ -176,4 +176,6 @@ class CompositeOp(Op):
             self.fail("C2", f"there is no function {self.decomposition}")
         assert isinstance(t, FunctionType)
         found = FunctionType(tuple(v.type for v in self.operands), self.result_types)
-        self.require(found == t, "C3", f"{self.decomposition} has type {t}, the composite has {found}")
+        text = f"{self.decomposition} has type {t}, the composite has {found}"
+        self.require(found.inputs == t.inputs, "C3", text)
+        self.require(found.results == t.results, "C4", text)

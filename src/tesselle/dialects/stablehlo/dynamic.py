@@ -14,7 +14,7 @@ from tesselle.dialects.stablehlo.base import (
     tensor_type,
 )
 from tesselle.dialects.stablehlo.quantized_rules import check_broadcast_dtype, check_reshaped
-from tesselle.ir.core import PURE, Op, Value
+from tesselle.ir.core import PURE, Op, Value, constant_elements
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.types import Dim, TensorType
 from tesselle.support.dtypes import Kind
@@ -102,7 +102,10 @@ class DynamicReshapeOp(Op):
 
 @op("stablehlo.dynamic_pad", PURE)
 class DynamicPadOp(Op):
-    """pad with amounts that are known at run time. Errors: I2, C1 (element types), C2 (sizes), C4 (rank)."""
+    """pad with amounts that are known at run time. Errors: I2, C1 (element types), C2 (sizes), C4 (rank).
+
+    C3 (negative interior_padding) is looked at where that is a constant. Source: spec, dynamic_pad.
+    """
 
     operand: Value = operand_def()
     padding_value: Value = operand_def()
@@ -119,6 +122,10 @@ class DynamicPadOp(Op):
         index_vector(self, self.edge_padding_low, "C2", t.rank, "edge_padding_low")
         index_vector(self, self.edge_padding_high, "C2", t.rank, "edge_padding_high")
         index_vector(self, self.interior_padding, "C2", t.rank, "interior_padding")
+        interior = constant_elements(self.interior_padding)
+        if interior is not None:
+            amounts = [int(n) for n in interior.array.ravel()]
+            self.require(min(amounts, default=0) >= 0, "C3", f"interior_padding {amounts} must not be negative")
         self.require(out.rank == t.rank, "C4", f"the result must have rank {t.rank}, found {out}")
 
 

@@ -2,6 +2,7 @@
 
 check.expect_eq %x, %y : T             -> custom_call @check.expect_eq(%x, %y) {has_side_effect, place, function}
 check.expect_eq_const %x, dense<…>     -> %y = constant dense<…>; the same
+check.eq, check.almost_eq              -> as check.expect_eq_const, check.expect_almost_eq_const
 custom_call @check.expect_close(…)     -> the same call, told its place and its function
 interpreter.probe %x, probe_id = "p"   -> custom_call @interpreter.probe(%x) {has_side_effect, probe_id}; %x
 """
@@ -44,13 +45,16 @@ class ExpandChecks(Pass):
                 op.attributes = {**op.attributes, "has_side_effect": True, CONFIG: {**config, **_where(op)}}
 
 
+_LEGACY: Mapping[str, str] = {"check.eq": "check.expect_eq", "check.almost_eq": "check.expect_almost_eq"}
+
+
 def _expand(op: check.Expectation) -> None:
     rw = Rewriter(op)
     operands: list[Value] = list(op.operands)
     config: dict[str, Attribute] = dict(_where(op))
     if isinstance(op, check.ExpectationOfConstant):
         operands.append(rw.insert(ConstantOp(op.value)).result)
-    if isinstance(op, check.ExpectAlmostEqOp | check.ExpectAlmostEqConstOp):
+    if isinstance(op, check.ExpectAlmostEqOp | check.ExpectAlmostEqConstOp | check.AlmostEqOp):
         config["tolerance"] = FloatAttr(op.tolerance, F64)
     elif isinstance(op, check.ExpectCloseOp):
         config["max_ulp_difference"] = IntegerAttr(op.max_ulp_difference, UI64)
@@ -59,7 +63,7 @@ def _expand(op: check.Expectation) -> None:
         config["probe_id"] = op.probe_id
         config["iteration"] = IntegerAttr(op.iteration, UI64)
     attributes: dict[str, Attribute] = {
-        "call_target_name": op.name.removesuffix("_const"),
+        "call_target_name": _LEGACY.get(op.name) or op.name.removesuffix("_const"),
         "has_side_effect": True,
         CONFIG: config,
     }
