@@ -64,7 +64,7 @@ SMALL_PROGRAMS = (
     SmallProgram("pad", lambda x: lax.pad(x, jnp.float32(0), ((1, 2, 1), (-1, 0, 0))), (_f32(2, 3),)),
     SmallProgram("transpose", lambda x: lax.transpose(x, (2, 0, 1)), (_f32(3, 4, 5),)),
     SmallProgram("slice", lambda x: lax.slice(x, (1, 1), (4, 5), (1, 2)), (_f32(5, 6),)),
-    SmallProgram("dynamic_slice", lambda x, i: lax.dynamic_slice(x, (i,), (3,)), (_f32(8), np.int32(2))),
+    SmallProgram("dynamic_slice", lambda x, i: lax.dynamic_slice(x, (i,), (3,)), (_f32(8), np.array(2, np.int32))),
     SmallProgram("gather", lambda x, i: lax.gather(x, i, _GATHER, (1, 5)), (_f32(10, 5), _INDICES)),
     SmallProgram(
         "scatter_add", lambda x, i, u: lax.scatter_add(x, i, u, _SCATTER), (_f32(10, 5), _INDICES, _f32(4, 5))

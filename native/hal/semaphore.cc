@@ -15,14 +15,18 @@ uint64_t Semaphore::query() const {
   return value_.load(std::memory_order_acquire);
 }
 
-void Semaphore::signal(uint64_t value) {
-  std::unique_lock lock(mutex_);
-  if (failed_.load(std::memory_order_relaxed)) return;
-  const uint64_t before = value_.load(std::memory_order_relaxed);
-  if (value <= before) {
+void Semaphore::require_raise(uint64_t value) const {
+  const uint64_t before = value_.load(std::memory_order_acquire);
+  if (!has_failed() && value <= before) {
     fail_execution("signal to " + std::to_string(value) + " does not raise a semaphore that is at " +
                    std::to_string(before));
   }
+}
+
+void Semaphore::signal(uint64_t value) {
+  std::unique_lock lock(mutex_);
+  if (failed_.load(std::memory_order_relaxed)) return;
+  require_raise(value);
   value_.store(value, std::memory_order_release);
   notify(lock);
 }

@@ -30,6 +30,8 @@ class Semaphore : public Object {
   bool has_reached(uint64_t value) const { return value_.load(std::memory_order_acquire) >= value; }
   /// Raises the value. Fails with an execution error when that does not raise it; does nothing after a failure.
   void signal(uint64_t value);
+  /// Fails with the same error when a signal to `value` could not raise it even now.
+  void require_raise(uint64_t value) const;
   void fail(const std::string& message);
   std::string failure() const;
 

@@ -40,6 +40,8 @@ Submission::Submission(Ref<Device> device, Ref<CommandBuffer> commands, std::spa
       signals_(std::move(signals)),
       profiler_(std::move(profiler)) {
   commands_->resolve(buffers_, addresses_);
+  // Told here where it is known already: once the work has run, others may long have seen the old value.
+  for (const TimelinePoint& point : signals_) point.semaphore->require_raise(point.value);
   for (const TimelinePoint& point : signals_) point.semaphore->set_producer(this);
 }
 

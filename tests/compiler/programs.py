@@ -234,4 +234,52 @@ func.func @main(%a: tensor<2x3xi1>, %p: tensor<i1>) -> tensor<2x7xi1> {
         (np.array([[1, 0, 1], [0, 1, 1]], bool), np.array(True)),
         lambda a, p: (np.array([[1, 1, 1, 0, 1, 1, 1], [1] * 7], bool),),
     ),
+    Case(
+        "barriers",  # a scalar, a token, two branches and a loop, on tensors of which the shape comes with the call
+        """
+func.func @main(%x: tensor<?xf32>, %p: tensor<i1>) -> (tensor<?xf32>, tensor<i32>, tensor<2xf32>) {
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %n = stablehlo.constant dense<3> : tensor<i32>
+  %w = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %token = stablehlo.create_token : !stablehlo.token
+  %0 = stablehlo.add %x, %x : tensor<?xf32>
+  %1:4 = stablehlo.optimization_barrier %0, %one, %token, %w : tensor<?xf32>, tensor<i32>, !stablehlo.token, tensor<2xf32>
+  %r:2 = stablehlo.while(%i = %zero, %a = %1#0) : tensor<i32>, tensor<?xf32>
+   cond {
+    %c = stablehlo.compare LT, %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    %d = stablehlo.optimization_barrier %c : tensor<i1>
+    stablehlo.return %d : tensor<i1>
+  } do {
+    %b = "stablehlo.if"(%p) ({
+      %2 = stablehlo.optimization_barrier %a : tensor<?xf32>
+      %3 = stablehlo.add %2, %1#0 : tensor<?xf32>
+      stablehlo.return %3 : tensor<?xf32>
+    }, {
+      %2 = stablehlo.negate %a : tensor<?xf32>
+      %3 = stablehlo.optimization_barrier %2 : tensor<?xf32>
+      stablehlo.return %3 : tensor<?xf32>
+    }) : (tensor<i1>) -> tensor<?xf32>
+    %4 = stablehlo.add %i, %1#1 : tensor<i32>
+    %5:2 = stablehlo.optimization_barrier %4, %b : tensor<i32>, tensor<?xf32>
+    stablehlo.return %5#0, %5#1 : tensor<i32>, tensor<?xf32>
+  }
+  return %r#1, %r#0, %1#3 : tensor<?xf32>, tensor<i32>, tensor<2xf32>
+}""",
+        (normal(8), np.array(True)),
+        lambda x, p: (8 * x, np.int32(3), np.array([1, 2], np.float32)),
+    ),
+    Case(
+        "barriers_around_updates",  # the update in place must not touch what the barrier lets through
+        """
+func.func @main(%x: tensor<8xf32>, %y: tensor<2xf32>, %i: tensor<i32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %0 = stablehlo.negate %x : tensor<8xf32>
+  %1 = stablehlo.optimization_barrier %0 : tensor<8xf32>
+  %2 = stablehlo.dynamic_update_slice %1, %y, %i : (tensor<8xf32>, tensor<2xf32>, tensor<i32>) -> tensor<8xf32>
+  %3 = stablehlo.add %0, %1 : tensor<8xf32>
+  return %2, %3 : tensor<8xf32>, tensor<8xf32>
+}""",
+        (normal(8), normal(2), np.array(3, np.int32)),
+        lambda x, y, i: (np.concatenate([-x[:3], y, -x[5:]]), -2 * x),
+    ),
 ]

@@ -28,7 +28,6 @@ INPUT_DIALECTS = ("stablehlo", "chlo")
 """Dialects of source programs: their operations are lowered to linalg."""
 
 BEFORE = "gone after the input phase"
-LATER = "no lowering yet: refused with its place"
 TERMINATOR = "ends a region: its parent reads it"
 
 
@@ -38,29 +37,23 @@ def _table(*rows: tuple[str, str]) -> dict[str, str]:
 
 WITHOUT_LOWERING: dict[str, str] = _table(
     (
-        "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.async_done stablehlo.async_start"
-        " stablehlo.collective_broadcast stablehlo.collective_permute stablehlo.cross-replica-sum stablehlo.infeed"
-        " stablehlo.outfeed stablehlo.recv stablehlo.reduce_scatter stablehlo.send",
-        BEFORE,
-    ),
-    (
-        "stablehlo.after_all stablehlo.composite stablehlo.create_token"
-        " stablehlo.get_tuple_element stablehlo.partition_id stablehlo.replica_id stablehlo.tuple"
-        " stablehlo.uniform_dequantize stablehlo.uniform_quantize",
-        BEFORE,
-    ),
-    ("stablehlo.rng stablehlo.rng_bit_generator stablehlo.unary_einsum", BEFORE),
-    ("stablehlo.cholesky stablehlo.fft stablehlo.triangular_solve", BEFORE),
-    ("stablehlo.return", TERMINATOR),
-    (
-        "chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_compare chlo.broadcast_complex"
-        " chlo.broadcast_divide chlo.broadcast_maximum chlo.broadcast_minimum chlo.broadcast_multiply"
-        " chlo.broadcast_next_after chlo.broadcast_or chlo.broadcast_polygamma chlo.broadcast_power"
-        " chlo.broadcast_remainder chlo.broadcast_select chlo.broadcast_shift_left"
+        "chlo.broadcast_add chlo.broadcast_and chlo.broadcast_atan2 chlo.broadcast_compare"
+        " chlo.broadcast_complex chlo.broadcast_divide chlo.broadcast_maximum chlo.broadcast_minimum"
+        " chlo.broadcast_multiply chlo.broadcast_next_after chlo.broadcast_or chlo.broadcast_polygamma"
+        " chlo.broadcast_power chlo.broadcast_remainder chlo.broadcast_select chlo.broadcast_shift_left"
         " chlo.broadcast_shift_right_arithmetic chlo.broadcast_shift_right_logical chlo.broadcast_subtract"
-        " chlo.broadcast_xor chlo.broadcast_zeta chlo.constant chlo.ragged_dot chlo.scan",
+        " chlo.broadcast_xor chlo.broadcast_zeta chlo.constant chlo.ragged_dot chlo.scan"
+        " stablehlo.after_all stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all"
+        " stablehlo.async_done stablehlo.async_start stablehlo.cholesky stablehlo.collective_broadcast"
+        " stablehlo.collective_permute stablehlo.composite stablehlo.create_token"
+        " stablehlo.cross-replica-sum stablehlo.fft stablehlo.get_tuple_element stablehlo.infeed"
+        " stablehlo.outfeed stablehlo.partition_id stablehlo.recv stablehlo.reduce_scatter"
+        " stablehlo.replica_id stablehlo.rng stablehlo.rng_bit_generator stablehlo.send"
+        " stablehlo.triangular_solve stablehlo.tuple stablehlo.unary_einsum stablehlo.uniform_dequantize"
+        " stablehlo.uniform_quantize",
         BEFORE,
     ),
+    ("stablehlo.return", TERMINATOR),
 )
 """Operations of source programs that have no lowering to linalg, with the reason."""
 

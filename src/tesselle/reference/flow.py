@@ -25,6 +25,11 @@ def host_call(op: flow.HostCallOp, *operands: Array) -> list[Array]:
     return run_host_call(call, function, operands[:count])
 
 
+@semantics(flow.OptimizationBarrierOp)
+def optimization_barrier(op: flow.OptimizationBarrierOp, *values: Array) -> list[Array]:
+    return list(values)
+
+
 @semantics(flow.AssertOp)
 def check_assertion(op: flow.AssertOp, condition: Array) -> list[Array]:
     if not condition:

@@ -151,6 +151,19 @@ class TensorSplatOp(Op):
     result_type: TensorType = result_type_def()
 
 
+@op("flow.optimization_barrier")
+class OptimizationBarrierOp(Op):
+    """The operands. No rewriting, fusion or motion goes across; outline-dispatches drops it, and nothing is copied.
+
+    Not pure, though it does nothing: equal barriers are different ones, and a loop keeps those that stand inside it.
+    """
+
+    values: Sequence[Value] = variadic_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [v.type for v in self.values]
+
+
 @op("flow.assert")
 class AssertOp(Op):
     """Fail the call with `message` unless `condition` holds."""

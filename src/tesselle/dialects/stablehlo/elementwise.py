@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType, ResultAccuracy
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.dialects.stablehlo.base import (
     BOOL_OR_INTEGER,
     FLOAT,
@@ -21,65 +20,13 @@ from tesselle.dialects.stablehlo.base import (
     tensor_type,
     tensor_types,
 )
+from tesselle.dialects.stablehlo.elementwise_bases import BinaryOp, TranscendentalOp, UnaryOp
 from tesselle.dialects.stablehlo.quantized_rules import QuantizableOp, quantized_element, same_baseline
 from tesselle.ir.attribute_types import Int32
 from tesselle.ir.core import COMMUTATIVE, ELEMENTWISE, PURE, Op, Region, Value
-from tesselle.ir.declare import attr_def, op, op_base, operand_def, region_def, result_type_def, variadic_def
+from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.dtypes import C64, C128, F32, F64, I1, Kind
-
-
-@op_base
-class UnaryOp(QuantizableOp):
-    """result[i] = f(operand[i]), of the operand's type; quantized results have scales of their own.
-
-    Errors: I1 (element type), C1 (result type). Source: StableHLO spec.
-    """
-
-    KINDS: ClassVar[frozenset[Kind]] = PLAIN
-    QUANTIZED: ClassVar[frozenset[Kind]] = QUANTIZED
-    """Kind.QUANTIZED, or nothing where the operation is about bits."""
-
-    operand: Value = operand_def()
-
-    def infer(self) -> Sequence[Type]:
-        t = self.operands[0].type
-        if not isinstance(t, TensorType) or t.dtype.kind not in self.KINDS:
-            tensor_type(self, t, "I1", self.KINDS | self.QUANTIZED)
-        return (t,)
-
-
-@op_base
-class TranscendentalOp(UnaryOp):
-    """A unary operation whose accuracy may be asked for."""
-
-    result_accuracy: ResultAccuracy | None = attr_def(default=None)
-
-
-@op_base
-class BinaryOp(QuantizableOp):
-    """result[i] = f(lhs[i], rhs[i]); both operands and the result have one type, but for scales of quantized ones.
-
-    Errors: I1, I2 (element types), C1 (types differ). Source: StableHLO spec.
-    """
-
-    KINDS: ClassVar[frozenset[Kind]] = PLAIN
-    QUANTIZED: ClassVar[frozenset[Kind]] = QUANTIZED
-    """Kind.QUANTIZED, or nothing where the operation is about bits."""
-
-    lhs: Value = operand_def()
-    rhs: Value = operand_def()
-
-    def infer(self) -> Sequence[Type]:
-        lhs, rhs = self.operands
-        a, b = lhs.type, rhs.type
-        if not isinstance(a, TensorType) or a.dtype.kind not in self.KINDS:
-            tensor_type(self, a, "I1", self.KINDS | self.QUANTIZED)
-        if a is b or a == b:
-            return (a,)
-        x, y = tensor_type(self, lhs, "I1"), tensor_type(self, rhs, "I2", self.KINDS | self.QUANTIZED)
-        dtype = same_baseline(self, (x, y), "C1", "lhs and rhs")
-        return (TensorType(merge_shapes(self, (x.shape, y.shape), "C1", "lhs and rhs"), dtype),)
 
 
 @op("stablehlo.abs", PURE, ELEMENTWISE)

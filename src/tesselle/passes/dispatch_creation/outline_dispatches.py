@@ -39,6 +39,14 @@ class OutlineDispatches(Pass):
             for number, region in enumerate(regions):
                 executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}").run()
                 Builder.before_op(function).insert(executable)
+            _drop_barriers(function)
+
+
+def _drop_barriers(function: func.FuncOp) -> None:
+    """flow.optimization_barrier(x...) -> x...: whatever could have crossed it stands in an executable by now."""
+    for op in list(function.walk()):
+        if isinstance(op, flow.OptimizationBarrierOp):
+            op.replace_with(op.values)
 
 
 class _Outliner:

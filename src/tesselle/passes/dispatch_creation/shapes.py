@@ -114,6 +114,8 @@ class Shapes:
                 return dims
             case arith.SelectOp():
                 return self.of(op.true_value)
+            case flow.OptimizationBarrierOp():
+                return self.of(op.values[value.index])
             case scf.ForOp():
                 return self.of(op.init_args[value.index])
             case scf.WhileOp():

@@ -25,7 +25,7 @@ from tesselle.ir.rewrite import Rewriter, apply_patterns, pattern
 from tesselle.ir.types import TensorType
 from tesselle.passes.input.stablehlo_expressions import Tensor, iota, splat
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import I32
+from tesselle.support.dtypes import DTYPES, F32, I32
 
 
 @pattern
@@ -91,7 +91,10 @@ def _masked(op: Op, b: Builder, value: Value, labels: str) -> Value:
 
 
 def _sum(b: Builder, value: Value, dims: Sequence[int]) -> Value:
-    scalar = TensorType((), tensor_type(value).dtype)
+    dtype = tensor_type(value).dtype
+    if dtype == DTYPES["f8E8M0FNU"]:  # which has no zero to begin with
+        return Tensor(b, _sum(b, Tensor(b, value).convert(F32).value, dims)).convert(dtype).value
+    scalar = TensorType((), dtype)
     block = Block([scalar, scalar])
     inner = Builder(block, None, b.location)
     total = inner.insert(e.AddOp(*block.args)).result

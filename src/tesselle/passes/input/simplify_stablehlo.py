@@ -1,17 +1,14 @@
 """simplify-stablehlo: remove what has no meaning for one device.
 
-optimization_barrier(x)                 -> x          scheduling is the compiler's own
 replica_id, partition_id                -> 0
 any pure operation without elements     -> a constant: padding may cut more than there is, dimensions may be empty
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.stablehlo.collective import PartitionIdOp, ReplicaIdOp
-from tesselle.dialects.stablehlo.control_flow import OptimizationBarrierOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
@@ -20,12 +17,6 @@ from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import Rewriter, apply_patterns, pattern
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.dtypes import UI32
-
-
-@pattern
-def drop_barrier(op: OptimizationBarrierOp, rw: Rewriter) -> Sequence[Value]:
-    """optimization_barrier(x...) -> x..."""
-    return op.values
 
 
 def _zero(op: Op, rw: Rewriter) -> Value:
@@ -65,4 +56,4 @@ def _has_no_elements(t: Type) -> bool:
 class SimplifyStablehlo(Pass):
     def run(self, module: Op) -> None:
         fold_empty_results(module)
-        apply_patterns(module, [drop_barrier, only_replica, only_partition])
+        apply_patterns(module, [only_replica, only_partition])

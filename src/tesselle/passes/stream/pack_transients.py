@@ -44,6 +44,8 @@ class _Packing:
         self.first: dict[Value, int] = {}
         self.last: dict[Value, int] = {}
         self.loops: list[tuple[int, int]] = []
+        self.touched: set[Value] = set()
+        self.is_recording = False
 
     def run(self) -> None:
         self.allocs = [
@@ -68,6 +70,7 @@ class _Packing:
 
     def _touch(self, value: Value) -> None:
         if value in self.first:
+            self.touched.add(value)
             if value not in self.last:
                 self.first[value] = self.time
             self.last[value] = self.time
@@ -80,9 +83,11 @@ class _Packing:
                     self._loop(op)
                 case scf.IfOp() | stream.CmdExecuteOp():
                     self.time += 1
+                    self.is_recording = isinstance(op, stream.CmdExecuteOp)
                     for region in op.regions:
                         for inner in region.blocks:
                             self._block(inner)
+                    self.is_recording = False
                     self.time += 1
                 case stream.CmdBarrierOp():
                     self.time += 1
@@ -91,17 +96,20 @@ class _Packing:
                         self._touch(v)
 
     def _loop(self, loop: Op) -> None:
-        self.time += 1
+        # No barrier stands before a recorded loop: what it does first runs beside the commands in front of it.
+        if not self.is_recording:
+            self.time += 1
         start = self.time
         around = set(self.last)
+        outside, self.touched = self.touched, set()
         for region in loop.regions:
             for block in region.blocks:
                 self._block(block)
                 self.time += 1
         # Live before the loop and used in it: the next iteration needs it again.
-        for v, last in self.last.items():
-            if last >= start and v in around:
-                self.last[v] = self.time
+        for v in self.touched & around:
+            self.last[v] = self.time
+        self.touched |= outside
         self.loops.append((start, self.time))
         self.time += 1
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tesselle.dialects.core import arith as a
 from tesselle.dialects.core import scf
 from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.stablehlo import control_flow as s
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
@@ -219,8 +220,10 @@ def case(op: s.CaseOp, b: Lowering) -> list[Value]:
 
 @lowering(s.OptimizationBarrierOp)
 def optimization_barrier(op: s.OptimizationBarrierOp, b: Lowering) -> list[Value]:
-    """A hint that has done its work: values pass."""
-    return list(op.operands)
+    """What nobody uses needs no barrier; nor is there anything to keep apart without a value."""
+    if not any(r.users for r in op.results):
+        return list(op.operands)
+    return list(b.insert(flow.OptimizationBarrierOp(op.operands)).results)
 
 
 __all__ = ["Counter", "find_counter"]
