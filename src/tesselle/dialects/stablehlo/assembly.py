@@ -6,6 +6,7 @@ Source: the forms that jaxlib's StableHLO prints.
 
 from __future__ import annotations
 
+import tesselle.dialects.stablehlo.assembly_meshes  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers readers
 from tesselle.dialects.stablehlo import (
     assembly_attributes,
     assembly_regions,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
+from typing import Any
 
 from tesselle.dialects.stablehlo.attributes import (
     ChannelHandle,
@@ -24,11 +26,15 @@ from tesselle.dialects.stablehlo.attributes import (
     Transpose,
     TypeExtensions,
 )
+from tesselle.dialects.stablehlo.mesh import NAMED_MESH, AxisRef, Mesh, MeshAxis, SubAxisInfo, group_table
+from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.bytecode.builtin import dims
 from tesselle.ir.bytecode.entries import Entry
 from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, ReadAttribute
 from tesselle.ir.types import FutureType, TokenType
+from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import F64
+from tesselle.support.locations import ByteLocation
 
 TRANSPOSES = (Transpose.TRANSPOSE_INVALID, Transpose.NO_TRANSPOSE, Transpose.TRANSPOSE, Transpose.ADJOINT)
 DIRECTIONS = tuple(ComparisonDirection)
@@ -98,6 +104,36 @@ def read_bounds(e: Entry) -> TypeExtensions:
     return TypeExtensions(dims(e))
 
 
+def read_sub_axis(e: Entry) -> SubAxisInfo:
+    return SubAxisInfo(e.signed(), e.signed())
+
+
+def axis_ref(e: Entry, name: str, part: Any) -> AxisRef:
+    if part is not None and not isinstance(part, SubAxisInfo):
+        e.fail(f"expected a part of an axis, found {part}")
+    return AxisRef(name, part)
+
+
+def mesh(e: Entry, axes: Any, ids: Any) -> Mesh:
+    if not isinstance(axes, tuple) or not all(isinstance(a, MeshAxis) for a in axes):  # type: ignore[reportUnknownVariableType]
+        e.fail(f"expected the axes of a mesh, found {axes}")
+    if ids is not None and not isinstance(ids, DenseElements):
+        e.fail(f"expected the ids of devices, found {ids}")
+    return Mesh(axes, ids)  # type: ignore[reportUnknownArgumentType]  # checked above
+
+
+def mesh_groups(e: Entry, mesh: Any, axes: Sequence[Any]) -> DenseElements:
+    if isinstance(mesh, SymbolRef):
+        raise Unsupported(NAMED_MESH, ByteLocation(e.file, e.base), "bytecode")
+    found = tuple(a for a in axes if isinstance(a, AxisRef))
+    if not isinstance(mesh, Mesh) or len(found) != len(axes):
+        e.fail("expected a mesh and its axes")
+    try:
+        return group_table(mesh, found)
+    except ValueError as error:
+        e.fail(str(error))
+
+
 ATTRIBUTE_READERS["stablehlo"] = {
     1: _channel,
     2: read_enum(DIRECTIONS),
@@ -116,5 +152,10 @@ ATTRIBUTE_READERS["stablehlo"] = {
     15: _algorithm,
     16: read_enum(ACCURACIES),
     17: read_accuracy,
+    18: lambda e: mesh_groups(e, e.attribute(), e.attributes()),
+    19: read_sub_axis,
+    20: lambda e: axis_ref(e, e.string(), e.attribute() if e.byte() else None),
+    21: lambda e: MeshAxis(e.string(), e.signed()),
+    22: lambda e: mesh(e, e.attribute(), e.attribute() if e.byte() else None),
 }
 TYPE_READERS["stablehlo"] = {0: lambda _: TokenType(), 1: lambda e: FutureType(e.types())}

@@ -17,11 +17,16 @@ from tesselle.dialects.stablehlo.bytecode import (
     FFTS,
     PRECISIONS,
     TRANSPOSES,
+    axis_ref,
+    mesh,
+    mesh_groups,
     read_accuracy,
     read_alias,
     read_bounds,
     read_enum,
+    read_sub_axis,
 )
+from tesselle.dialects.stablehlo.mesh import MeshAxis
 from tesselle.ir.attributes import Attribute, DenseElements, FloatAttr
 from tesselle.ir.bytecode.builtin import dims, integer_of, shaped
 from tesselle.ir.bytecode.entries import Entry
@@ -108,6 +113,11 @@ ATTRIBUTE_READERS["vhlo"] = {
     18: read_bounds,
     19: read_enum(ACCURACIES),
     20: read_accuracy,
+    21: read_sub_axis,
+    22: lambda e: axis_ref(e, e.text_attribute(), e.attribute() if _boolean(e) else None),
+    23: lambda e: mesh_groups(e, e.attribute(), e.attribute()),
+    24: lambda e: MeshAxis(e.text_attribute(), e.signed()),
+    25: lambda e: mesh(e, e.attribute(), e.optional_attribute()),
 }
 
 # ---------------------------------------------------------------------------------------------- types
