@@ -34,7 +34,7 @@ from .workers import TIMEOUT_S, Worker
 @click.option("--shrink/--no-shrink", "shrinks", default=True, help="Make failing programs small.")
 def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, shrinks: bool) -> None:
     """Compile random programs and compare them with the reference. Exit code 1: one differs or does not compile."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)  # what differs has brackets of its own
     output.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     counts: Counter[str] = Counter()

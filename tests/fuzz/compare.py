@@ -10,7 +10,7 @@ Source of the method: Vignes (1993), "A stochastic arithmetic for reliable scien
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from tesselle.dialects.stablehlo import contraction, convolution, indexing, norm
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.core import Op
 from tesselle.reference import Interpreter
+from tesselle.reference.combine import fold_axes, single_fold
 
 from .values import Array
 
@@ -67,7 +68,12 @@ class PerturbedInterpreter(Interpreter):
             # A body on integers has none, and zeros, integers and infinities of any sum stay what they are.
             if any(is_inexact(x) for x in operands):
                 operands = [x if not_summed(op, i) else self._moved(x, 2.0) for i, x in enumerate(operands)]
-            return [self._moved(r, 2.0) for r in super().run_op(op, operands)]
+            if isinstance(op, reduction.ReduceOp) and any(map(is_float, operands)):
+                return [self._moved(r, 2.0) for r in self._in_another_order(op, operands)]
+            results = [self._moved(r, 2.0) for r in super().run_op(op, operands)]
+            if isinstance(op, contraction.DotGeneralOp | convolution.ConvolutionOp):
+                return [self._other_zero(r) for r in results]
+            return results
         results = super().run_op(op, operands)
         if isinstance(op, (*_TRANSCENDENTAL, *_ROUNDED_ONCE)) and results[0].dtype.kind == "c":
             # The specification does not say what becomes of complex numbers that are not finite, or overflow.
@@ -87,11 +93,57 @@ class PerturbedInterpreter(Interpreter):
             return [self._moved(r, 1.0) for r in results]
         return results
 
+    def _in_another_order(self, op: reduction.ReduceOp, operands: Sequence[Array]) -> list[Array]:
+        """A fold of its elements and initial values, shuffled, in several running results that are joined at the end.
+
+        The specification leaves the schedule open, and bodies here are associative and commutative. But for rounding
+        the order does not matter; where a partial product leaves the range of its type, it decides between 0, a
+        number, infinity and nan.
+        """
+        half = len(operands) // 2
+        inputs, inits = operands[:half], operands[half:]
+        if inputs[0].size == 0 or not op.dimensions:
+            return super().run_op(op, operands)
+        kept = [d for d in range(inputs[0].ndim) if d not in op.dimensions]
+        shape = tuple(inputs[0].shape[d] for d in kept)
+        flat = [
+            np.concatenate([x.transpose([*op.dimensions, *kept]).reshape(-1, *shape), np.broadcast_to(i, (1, *shape))])
+            for x, i in zip(inputs, inits, strict=True)
+        ]
+        count = flat[0].shape[0]
+        order = self.rng.permutation(count)
+        flat = [x[order] for x in flat]
+        cls = single_fold(op.body.block)
+        if cls is not None:
+            # The reference rounds narrow floats once, at the end.
+            return [fold_axes(cls, flat[0][1:], flat[0][0], (0,))]
+
+        def body(left: Sequence[Array], right: Sequence[Array]) -> list[Array]:
+            results = self.run_elementwise(op.body.block, [*left, *right])
+            return [np.broadcast_to(r, x.shape) for r, x in zip(results, left, strict=True)]
+
+        return _folded(body, flat, min(count, int(self.rng.choice((1, 4, 16, count)))))
+
     def _other_nan(self, x: Array) -> Array:
+        """Each nan with a sign of its own, or all with one: a machine makes all of them alike."""
         if not is_float(x) or x.dtype.kind == "c" or not (x != x).any():
             return x
-        flipped = (x != x) & (self.rng.random(x.shape) < 0.5)
-        return np.asarray(np.where(flipped, -x, x)).astype(x.dtype)
+        share_of_negative = self.rng.choice((0.0, 0.5, 1.0))
+        sign = np.where(self.rng.random(x.shape) < share_of_negative, -1.0, 1.0).astype(x.dtype)
+        return np.asarray(np.where(x != x, np.copysign(x, sign), x)).astype(x.dtype)
+
+    def _other_zero(self, x: Array) -> Array:
+        """Each zero with a sign of its own: a sum of products that are -0 is 0 once the initial 0 is added to it.
+
+        How often a schedule has it, the specification leaves open; the sign shows in bits and on branch cuts.
+        """
+        if x.dtype.kind == "c":
+            out = x.copy()
+            out.real, out.imag = self._other_zero(x.real), self._other_zero(x.imag)
+            return out
+        if not is_float(x):
+            return x
+        return np.asarray(np.where((x == 0) & (self.rng.random(x.shape) < 0.5), -x, x)).astype(x.dtype)
 
     def _moved(self, x: Array, ulps: float | Array, whole_too: bool = False) -> Array:
         """x with relative errors of up to `ulps` units; integers of moderate size stay unless `whole_too`."""
@@ -104,6 +156,23 @@ class PerturbedInterpreter(Interpreter):
             moved = moved + 1j * (np.abs(wide) * eps * ulps * self.rng.uniform(-1, 1, x.shape))
         stays = ~np.isfinite(wide) if whole_too else _stays(wide, eps)
         return np.asarray(np.where(stays, wide, moved)).astype(x.dtype)
+
+
+def _folded(
+    body: Callable[[Sequence[Array], Sequence[Array]], list[Array]], flat: Sequence[Array], lanes: int
+) -> list[Array]:
+    """`flat` folded along its first dimension: every lanes-th element into one running result, those pairwise."""
+    running = [x[:lanes].copy() for x in flat]
+    for start in range(lanes, flat[0].shape[0], lanes):
+        piece = [x[start : start + lanes] for x in flat]
+        size = piece[0].shape[0]
+        for x, new in zip(running, body([x[:size] for x in running], piece), strict=True):
+            x[:size] = new
+    while (size := running[0].shape[0]) > 1:
+        half = size // 2
+        joined = body([x[:half] for x in running], [x[half : 2 * half] for x in running])
+        running = [np.concatenate([j, x[2 * half :]]) for j, x in zip(joined, running, strict=True)]
+    return [x[0] for x in running]
 
 
 def not_summed(op: Op, index: int) -> bool:

@@ -135,3 +135,18 @@ def test_remainder_has_no_meaning(tmp_path: Path) -> None:
     text = f"func.func @main(%a: {t}) -> {t} {{ %0 = stablehlo.remainder %a, %a : {t} return %0 : {t} }}"
     with pytest.raises(Unsupported, match="997"):
         compile(text, options=CompileOptions(cache_dir=tmp_path))
+
+
+def test_products_with_infinities_are_those_of_the_parts(tmp_path: Path) -> None:
+    """(385 - i)(-7 + i inf) = inf + i inf, as XLA has it, in the reference and compiled; BLAS says nan + i inf."""
+    left, right, out = (f"tensor<{n}xcomplex<f32>>" for n in ("1x2", "2x1", "1x1"))
+    text = f"""func.func @main(%a: {left}, %b: {right}) -> {out} {{
+      %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({left}, {right}) -> {out}
+      return %0 : {out}
+    }}"""
+    module = parse_module(text, "dot.mlir")
+    assert isinstance(module, ModuleOp)
+    a, b = np.array([[385 - 1j, 2]], np.complex64), np.array([[complex(-7, np.inf)], [1]], np.complex64)
+    compiled = runtime.load(compile(text, options=CompileOptions(cache_dir=tmp_path)))["main"](a, b)
+    for found in (compiled, interpret(module, "main", [a, b])[0]):
+        np.testing.assert_array_equal(np.asarray(found), [[complex(np.inf, np.inf)]])

@@ -17,13 +17,24 @@ def einsum(equation: str | list[Any], operands: tuple[Array, ...], out: DType) -
     """einsum with products and sums in `out`'s type (f32 for narrower floats), rounded at the end."""
     accumulator = np.dtype(np.int64) if out.is_bool else out.compute.numpy
     casted = [widen(x).astype(accumulator) for x in operands]
-    if isinstance(equation, str):
-        result = np.einsum(equation, *casted, optimize=True)
-    else:
+
+    def contract(*arrays: Array) -> Array:
+        if isinstance(equation, str):
+            return np.asarray(np.einsum(equation, *arrays, optimize=True))
         *subscripts, last = equation
-        interleaved: list[Any] = [part for pair in zip(casted, subscripts, strict=True) for part in pair]
-        result = np.einsum(*interleaved, last, optimize=True)
-    return (result != 0) if out.is_bool else narrow(np.asarray(result), out.numpy)
+        interleaved: list[Any] = [part for pair in zip(arrays, subscripts, strict=True) for part in pair]
+        return np.asarray(np.einsum(*interleaved, last, optimize=True))
+
+    if accumulator.kind == "c" and len(casted) == 2:
+        # BLAS makes nan of infinities by its own ways of multiplying complex numbers; XLA multiplies the parts.
+        x, y = casted
+        real = contract(x.real, y.real) - contract(x.imag, y.imag)
+        result = np.empty(real.shape, accumulator)
+        result.real = real
+        result.imag = contract(x.real, y.imag) + contract(x.imag, y.real)
+    else:
+        result = contract(*casted)
+    return (result != 0) if out.is_bool else narrow(result, out.numpy)
 
 
 @semantics(s.DotGeneralOp)

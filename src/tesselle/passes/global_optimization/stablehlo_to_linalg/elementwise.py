@@ -64,11 +64,11 @@ def lower_elementwise(
 
 @lowering(*SCALARS)
 def elementwise(op: Op, b: Lowering) -> Value:
+    if isinstance(op, s.BitcastConvertOp) and dtype_of(op.operand).bits != dtype_of(op.results[0]).bits:
+        return _bitcast_between_widths(op, b)
     on_host = lower_on_host(op, b)
     if on_host is not None:
         return on_host
-    if isinstance(op, s.BitcastConvertOp) and dtype_of(op.operand).bits != dtype_of(op.results[0]).bits:
-        return _bitcast_between_widths(op, b)
     return lower_elementwise(op, b, op.operands, lambda inner, args: emit_scalar(inner, op, args))
 
 
