@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
-from tesselle.ir.affine import AffineDim
+from tesselle.ir.affine import AffineDim, AffineMap
 from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
 
@@ -38,12 +38,13 @@ class Kind(enum.Enum):
 class Read:
     """How an operation reads a tensor: for each dimension the parallel loop at whose place it stands, or None.
 
-    `gathered`: the body reads it, at positions that it computes.
+    `whole`: no tile of it suffices, as the body reads it at positions that it computes, or the loops run through it
+    backwards.
     """
 
     value: Value
     loops: tuple[int | None, ...]
-    gathered: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,19 +97,25 @@ def _generic_nest(op: linalg.GenericOp) -> LoopNest:
     for value, m in zip(op.operands, op.indexing_maps, strict=True):
         if isinstance(value.type, TensorType) and not is_fill_or_empty(value):
             places = (e.position if isinstance(e, AffineDim) else None for e in m.results)
-            reads.append(Read(value, tuple(p if p in parallel else None for p in places)))
+            reads.append(Read(value, tuple(p if p in parallel else None for p in places), _runs_backwards(m)))
     gathers = False
     for inner in op.body.walk():
         for value in inner.operands:
             if isinstance(value.type, TensorType):
                 gathers = True
-                reads.append(Read(value, (None,) * value.type.rank, gathered=True))
+                reads.append(Read(value, (None,) * value.type.rank, whole=True))
     results = tuple(m.projected_dims() or () for m in op.output_maps)
     extents: dict[int, Dim] = {}
     for d, (operand, axis) in enumerate(linalg.loop_ranges(op)):
         if d in parallel:
             extents[d] = tensor_type(op.operands[operand]).shape[axis]
     return LoopNest(op, Kind.LOOPS, extents, results, tuple(reads), op.is_elementwise and not gathers)
+
+
+def _runs_backwards(m: AffineMap) -> bool:
+    """Whether a loop walks through a dimension from its end."""
+    linear = (e.linear_coefficients(m.dim_count) for e in m.results if not isinstance(e, AffineDim))
+    return any(c < 0 for found in linear if found is not None for c in found[0])
 
 
 @dataclass(eq=False)
@@ -190,8 +197,8 @@ def merged(a: Cluster, b: Cluster) -> Cluster | None:
     if b.kind is not Kind.LOOPS or a.kind is Kind.SINGLE:
         return None
     edges = edges_between(a, b)
-    # What a body reads at positions that it computes must be there as a whole: every tile would make all of it.
-    if not edges or any(e.read.gathered for e in edges):
+    # What must be there as a whole would be made by every tile.
+    if not edges or any(e.read.whole for e in edges):
         return None
     pairs = _aligned(a, b, edges)
     if a.kind is Kind.CONTRACTION and not _is_epilogue(a, b, edges, pairs):
