@@ -150,7 +150,7 @@ def test_an_empty_dimension_beside_a_dynamic_one(cache: Path) -> None:
 func.func @main(%a: tensor<?x2x3xf32>, %p: tensor<f32>) -> tensor<?x2x0xf32> {
   %0 = stablehlo.pad %a, %p, low = [0, 0, -2], high = [0, 0, -3], interior = [0, 0, 1] : (tensor<?x2x3xf32>, tensor<f32>) -> tensor<?x2x0xf32>
   return %0 : tensor<?x2x0xf32>
-}"""  # noqa: E501
+}"""  # noqa: E501 (one line of MLIR)
     function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
     assert np.asarray(function(np.ones((4, 2, 3), np.float32), np.float32(0))).shape == (4, 2, 0)
 

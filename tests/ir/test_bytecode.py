@@ -205,7 +205,7 @@ def test_quantized_types_of_vhlo() -> None:
     t = main.attributes["function_type"]
     first = quantized(I8, F32, (1.0,), (3,), storage_min=-127, storage_max=127)
     second = quantized(UI8, F32, (1.0, 0.1), (3, 4), axis=0)
-    assert t.inputs == (TensorType((2,), first), TensorType((None,), second))  # type: ignore[union-attr]
+    assert t.inputs == (TensorType((2,), first), TensorType((None,), second))  # type: ignore[union-attr] # of a function
 
 
 def test_vhlo_as_text() -> None:

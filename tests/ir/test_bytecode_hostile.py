@@ -220,8 +220,8 @@ def test_nesting(depth: int, read: Callable[[int], object] | None) -> None:
         assert depth > 100 and "deep" in message
         return
     assert depth <= 100
-    verify(found)  # type: ignore[arg-type]
-    print_op(found)  # type: ignore[arg-type]
+    verify(found)  # type: ignore[arg-type] # it is a module
+    print_op(found)  # type: ignore[arg-type] # it is a module
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ UNARY = (
 )
 
 
-def shape_of(x: np.ndarray, dtype: str = "f32") -> str:  # type: ignore[type-arg]
+def shape_of(x: np.ndarray, dtype: str = "f32") -> str:  # type: ignore[type-arg] # of any element type
     return f"tensor<{''.join(f'{n}x' for n in x.shape)}{dtype}>"
 
 

@@ -49,7 +49,7 @@ def run_compiled(text: str, *arguments: Any) -> list[Array]:
 
 
 def run_reference(text: str, *arguments: Any) -> list[Array]:
-    return interpret(parse_module(text, "case.mlir"), "main", [np.asarray(a) for a in arguments])  # type: ignore[arg-type]
+    return interpret(parse_module(text, "case.mlir"), "main", [np.asarray(a) for a in arguments])  # type: ignore[arg-type] # a module
 
 
 def check_text(

@@ -70,7 +70,7 @@ class ArtifactReader:
             struct.error,
             ValueError,
             OSError,
-            NotImplementedError,
+            NotImplementedError,  # zipfile: compression methods and versions that it does not know
             EOFError,
             OverflowError,
         ) as e:

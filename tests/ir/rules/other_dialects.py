@@ -44,7 +44,7 @@ def _elementwise() -> list[tuple[str, str]]:
             continue
         if cls is elementwise.ConstantLikeOp:
             continue
-        wrong = "n" if cls.KINDS in (FLOAT, FLOAT_OR_COMPLEX) else "p"  # type: ignore[attr-defined]
+        wrong = "n" if cls.KINDS in (FLOAT, FLOAT_OR_COMPLEX) else "p"  # type: ignore[attr-defined] # unary operations have it
         if issubclass(cls, UnaryOp):
             found.append(_case(f"{cls.NAME}.I1", wrong, "", wrong))
         elif issubclass(cls, BinaryOp):

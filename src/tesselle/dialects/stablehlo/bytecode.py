@@ -115,7 +115,7 @@ def axis_ref(e: Entry, name: str, part: Any) -> AxisRef:
 
 
 def mesh(e: Entry, axes: Any, ids: Any) -> Mesh:
-    if not isinstance(axes, tuple) or not all(isinstance(a, MeshAxis) for a in axes):  # type: ignore[reportUnknownVariableType]
+    if not isinstance(axes, tuple) or not all(isinstance(a, MeshAxis) for a in axes):  # type: ignore[reportUnknownVariableType] # attributes of a tuple are of any kind
         e.fail(f"expected the axes of a mesh, found {axes}")
     if ids is not None and not isinstance(ids, DenseElements):
         e.fail(f"expected the ids of devices, found {ids}")
