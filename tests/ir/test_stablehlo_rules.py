@@ -1,4 +1,4 @@
-"""Every constraint of StableHLO, CHLO, check and interpreter is broken once, and named by the error."""
+"""Every constraint of StableHLO, CHLO, check, interpreter and sdy is broken once, and named by the error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.ir.rules import CASES, other_dialects
 from tests.ir.rules.forms import module_of
 
-from tesselle.dialects import check, chlo, interpreter, stablehlo
+from tesselle.dialects import check, chlo, interpreter, sdy, stablehlo
 from tesselle.ir.text import parse_module
 from tesselle.ir.verify import verify
 from tesselle.support.diagnostics import VerifyError
@@ -57,7 +57,7 @@ def test_every_label_of_the_other_dialects_has_a_case() -> None:
     """Here the labels of a base class count too: each operation that inherits them breaks them by itself."""
     covered = {rule for rule, _ in other_dialects.CASES}
     missing: list[str] = []
-    for dialect in (check, chlo, interpreter):
+    for dialect in (check, chlo, interpreter, sdy):
         for name in dialect.__all__:
             module = getattr(dialect, name)
             for cls in vars(module).values():
