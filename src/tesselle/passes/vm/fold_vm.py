@@ -134,14 +134,15 @@ def _share_constants(f: vm.FuncOp) -> None:
         for op in block:
             if not _is_constant(op):
                 continue
+            at_head = op is first
+            if at_head:
+                first = op.next
             key = type(op), repr(op.attributes.get("value"))
             if key in known:
                 op.replace_with(known[key])
                 continue
             known[key] = op.results[0]
-            if op is first:
-                first = op.next
-            elif first is not None:
+            if not at_head and first is not None:
                 op.move_before(first)
 
 

@@ -54,7 +54,24 @@ _DIVISION: dict[type[Op], str] = {
     arith.RemSIOp: "rem_s",
     arith.RemUIOp: "rem_u",
 }
+_WITH_RULES = (
+    arith.ConstantOp,
+    *_DIVISION,
+    arith.FloorDivSIOp,
+    arith.CeilDivSIOp,
+    arith.CmpIOp,
+    arith.CmpFOp,
+    arith.SelectOp,
+    arith.CastOp,
+    math.AbsIOp,
+    math.CtPopOp,
+    math.CtLzOp,
+)
+"""What `ScalarLowering.lower` has cases of its own for."""
 _SHIFTS = frozenset({"shl", "shr_s", "shr_u"})
+_SEES_UNSIGNED = (arith.ShRUIOp, arith.DivUIOp, arith.RemUIOp, math.CtPopOp, math.CtLzOp)
+_SEES_SIGNED = (arith.ShRSIOp, arith.DivSIOp, arith.RemSIOp)
+"""What tells a narrow integer extended with zeros from one extended with its sign, whatever its type says."""
 _CMPI = {
     CmpIPredicate.EQ: ("eq", False),
     CmpIPredicate.NE: ("ne", False),
@@ -101,6 +118,12 @@ def has_register(type: Type) -> bool:
     return isinstance(type, DType) and (type.is_index or type.is_integer or type.is_bool or type in (F32, F64))
 
 
+def is_host_arithmetic(op: Op) -> bool:
+    """Whether there are instructions for a scalar operation and its types."""
+    known = isinstance(op, _WITH_RULES) or type(op) in _BINARY or type(op) in _UNARY
+    return known and all(has_register(v.type) for v in (*op.operands, *op.results))
+
+
 def register_suffix(type: Type) -> str:
     """How instruction names spell a VM type: "i32" … "ref"."""
     return REGISTER_TYPES[type].spelling
@@ -124,6 +147,7 @@ class ScalarLowering:
         operands = [self.lookup(v) for v in op.operands]
         if isinstance(op, arith.ConstantOp):
             return self._constant(op)
+        operands = self._extended(op, operands)
         name = _BINARY.get(type(op))
         if name is not None:
             result = self.emit(f"{name}.{register_suffix(operands[0].type)}", *self._shift_amount(name, op, operands))
@@ -131,7 +155,7 @@ class ScalarLowering:
         name = _UNARY.get(type(op))
         if name is not None:
             return self.emit(f"{name}.{register_suffix(operands[0].type)}", operands[0])
-        if isinstance(op, arith.DivSIOp | arith.DivUIOp | arith.RemSIOp | arith.RemUIOp):
+        if type(op) in _DIVISION:
             return self._division(op, operands[0], operands[1])
         if isinstance(op, arith.FloorDivSIOp | arith.CeilDivSIOp):
             return self._rounded_division(operands[0], operands[1], up=isinstance(op, arith.CeilDivSIOp))
@@ -145,13 +169,70 @@ class ScalarLowering:
             return self.emit(f"select.{register_suffix(operands[1].type)}", *operands)
         if isinstance(op, arith.CastOp):
             return self._cast(op, operands[0])
+        if isinstance(op, math.AbsIOp):
+            return self.normalise(self._absolute(operands[0]), op.results[0].type)
+        if isinstance(op, math.CtPopOp):
+            return self.normalise(self._count_ones(operands[0]), op.results[0].type)
+        if isinstance(op, math.CtLzOp):
+            return self.normalise(self._count_leading_zeros(op, operands[0]), op.results[0].type)
         return None
 
     def _constant(self, op: arith.ConstantOp) -> Value | None:
         if not isinstance(op.value, bool | int | float):
             return None
         type = register_type_of(op.result_type)
-        return self.constant(float(op.value) if type in (F32, F64) else int(op.value), type)
+        if type in (F32, F64):
+            return self.constant(float(op.value), type)
+        # Registers are signed: the upper half of ui32 and ui64 is written as what has the same bits.
+        bits = 64 if type == I64 else 32
+        return self.constant((int(op.value) + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1)), type)
+
+    def _extended(self, op: Op, operands: list[Value]) -> list[Value]:
+        """Narrow operands extended as the operation sees them, where their type says otherwise."""
+        element = op.operands[0].type if op.operands else None
+        if not isinstance(element, DType) or not element.is_integer or element.bits >= 32:
+            return operands
+        if isinstance(op, _SEES_UNSIGNED) and element.is_signed:
+            mask = self.constant((1 << element.bits) - 1, I32)
+            extended = [self.emit("and.i32", v, mask) for v in operands]
+        elif isinstance(op, _SEES_SIGNED) and not element.is_signed:
+            shift = self.constant(32 - element.bits, I32)
+            extended = [self.emit("shr_s.i32", self.emit("shl.i32", v, shift), shift) for v in operands]
+        else:
+            return operands
+        # How far to shift is unsigned in either case: a negative one is too far.
+        return [extended[0], operands[1]] if isinstance(op, arith.ShRUIOp | arith.ShRSIOp) else extended
+
+    def _absolute(self, x: Value) -> Value:
+        s, zero = register_suffix(x.type), self.constant(0, x.type)
+        return self.emit(f"select.{s}", self.emit(f"cmp.lt_s.{s}", x, zero), self.emit(f"sub.{s}", zero, x), x)
+
+    def _count_ones(self, x: Value) -> Value:
+        """Sums of bits in pairs, of pairs in fours, of fours in bytes; a product adds the bytes. Warren (2002), 5-1."""
+        s, width = register_suffix(x.type), 64 if x.type == I64 else 32
+
+        def repeated(byte: int) -> Value:
+            return self.constant(int.from_bytes(bytes([byte]) * (width // 8), "big"), x.type)
+
+        def right(value: Value, amount: int) -> Value:
+            return self.emit(f"shr_u.{s}", value, self.constant(amount, x.type))
+
+        x = self.emit(f"sub.{s}", x, self.emit(f"and.{s}", right(x, 1), repeated(0x55)))
+        pairs = repeated(0x33)
+        x = self.emit(f"add.{s}", self.emit(f"and.{s}", x, pairs), self.emit(f"and.{s}", right(x, 2), pairs))
+        x = self.emit(f"and.{s}", self.emit(f"add.{s}", x, right(x, 4)), repeated(0x0F))
+        return right(self.emit(f"mul.{s}", x, repeated(0x01)), width - 8)
+
+    def _count_leading_zeros(self, op: math.CtLzOp, x: Value) -> Value:
+        """The width without the ones that there are once every bit below the first one is set."""
+        s, element = register_suffix(x.type), op.operand.type
+        assert isinstance(element, DType)
+        bits = 64 if x.type == I64 else element.bits
+        distance = 1
+        while distance < bits:
+            x = self.emit(f"or.{s}", x, self.emit(f"shr_u.{s}", x, self.constant(distance, x.type)))
+            distance *= 2
+        return self.emit(f"sub.{s}", self.constant(bits, x.type), self._count_ones(x))
 
     def _shift_amount(self, name: str, op: Op, operands: list[Value]) -> list[Value]:
         """A narrow left operand is shifted in 32 bits; an amount past its own width must still clear it."""

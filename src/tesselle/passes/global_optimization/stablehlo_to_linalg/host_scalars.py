@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from tesselle.dialects.core import math, tensor
+from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import GenericOp, YieldOp
 from tesselle.ir.builder import Builder
@@ -17,6 +17,7 @@ from tesselle.ir.core import Op, Value, constant_elements
 from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, scalar_constant
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import as_index, emit_scalar
+from tesselle.passes.vm.scalar_arithmetic import is_host_arithmetic
 from tesselle.support.dtypes import INDEX
 
 LIMIT = 16
@@ -87,10 +88,6 @@ def index_elements(b: Lowering, value: Value) -> list[Value]:
     return [v if v.type is INDEX else as_index(b, v) for v in known]
 
 
-_DEVICE_ONLY = (math.CtPopOp, math.CtLzOp)
-"""Arithmetic on integers for which the virtual machine has no instruction."""
-
-
 def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
     """A tensor of rank 0 that loop nests compute from tensors of rank 0, as host arithmetic on their elements.
 
@@ -105,7 +102,7 @@ def pull_to_host(b: Lowering, value: Value, depth: int = 16) -> Value:
         if any(isinstance(v.type, TensorType) and not is_host_type(v.type) for v in operands):
             return value
         body = source.body.block
-        if any(isinstance(o, (tensor.ExtractOp, *_DEVICE_ONLY)) for o in body):
+        if not all(is_host_arithmetic(o) for o in body if not isinstance(o, YieldOp)):
             return value
         mapping: dict[Value, Value] = {}
         for arg, v in zip(body.args, operands, strict=True):
