@@ -105,7 +105,7 @@ def test_only_what_changes_is_stored_and_only_what_is_used_is_loaded() -> None:
 
 
 def test_unchanged_leaves_are_seen_through_calls() -> None:
-    """Leaves that come back as they went in, through the functions of symbolic dimensions and of jit, are not stored."""
+    """Leaves that come back as they went in are not stored; symbolic dimensions and jit put functions between."""
     (batch,) = export.symbolic_shape("b")
     m = StatefulModule({"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0})
 
