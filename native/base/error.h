@@ -12,6 +12,7 @@ enum class ErrorKind {
   kInvocation,  // a call with wrong arguments
   kExecution,   // a program that failed while it ran
   kOption,      // a device string or option that makes no sense
+  kSession,     // a call of a session that a failure has left unusable
 };
 
 /// The one exception of the runtime. Never thrown through a kernel or out of a worker thread.

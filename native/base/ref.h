@@ -18,6 +18,8 @@ enum class ObjectKind : uint8_t {
   kSession,
   kInvocation,
   kDevice,
+  kTurn,
+  kTurnQueue,
 };
 
 /// Base of everything that is shared: an intrusive, atomic reference count.

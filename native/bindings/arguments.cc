@@ -86,10 +86,8 @@ nb::object export_result(const vm::Slot& slot, size_t index, const Ref<hal::Devi
   const auto& view = *static_cast<hal::BufferView*>(slot.ref);
   Ref<hal::Buffer> bytes;
   // Somebody else's memory may change or go under the array; a small part must not keep a large block alive.
-  const bool shared = view.reference_count() > 1 || !view.buffer()->is_uniquely_held();
-  if (shared || view.size_bytes() < view.buffer()->retained_bytes() / 2) {
-    bytes = hal::allocate_buffer(device->allocator(), view.size_bytes());
-    std::memcpy(bytes->data(), view.buffer()->data() + view.offset(), static_cast<size_t>(view.size_bytes()));
+  if (!view.is_uniquely_held() || view.size_bytes() < view.buffer()->retained_bytes() / 2) {
+    bytes = hal::copy_bytes(view, device->allocator());
   } else {
     bytes = view.bytes();
   }

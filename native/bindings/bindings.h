@@ -14,6 +14,7 @@
 #include "hal/semaphore.h"
 #include "vm/invocation.h"
 #include "vm/program.h"
+#include "vm/session.h"
 
 namespace tesselle::bindings {
 
@@ -59,5 +60,6 @@ void check_signals();
 void register_errors(nb::module_& module);
 void register_hal(nb::module_& module);
 void register_program(nb::module_& module);
+void register_session(nb::module_& module);
 
 }  // namespace tesselle::bindings

@@ -15,6 +15,8 @@ const char* class_name(ErrorKind kind) {
       return "InvocationError";
     case ErrorKind::kOption:
       return "OptionError";
+    case ErrorKind::kSession:
+      return "SessionError";
     case ErrorKind::kExecution:
       break;
   }

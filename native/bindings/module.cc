@@ -14,6 +14,7 @@ NB_MODULE(_native, module) {
   bindings::register_errors(module);
   bindings::register_hal(module);
   bindings::register_program(module);
+  bindings::register_session(module);
   module.def("cpu_features", [] { return image::cpu_features(); });
   module.def("host_machine", [] { return image::host_machine(); });
   module.def("usable_cores", [] { return cpu::usable_cores(); });

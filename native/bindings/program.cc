@@ -55,6 +55,8 @@ class BoundFunction {
       }
       invocation->set_argument_reference(static_cast<uint32_t>(i), view.detach());
     }
+    // Last: a call with wrong arguments has no place among the others.
+    invocation->join();
     return invocation;
   }
 
@@ -150,10 +152,14 @@ class PythonHostFunctions : public vm::HostFunctions {
   nb::object call_;
 };
 
+using VariableTuple = std::tuple<std::string, std::string, uint32_t, std::vector<int64_t>>;
+
 ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
                            const std::vector<std::tuple<nb::object, int64_t, int64_t>>& constants,
                            const std::vector<ExecutableHandle>& executables, size_t host_function_count,
-                           nb::object host_call, int64_t call_depth, int64_t steps) {
+                           nb::object host_call, int64_t call_depth, int64_t steps,
+                           const std::vector<VariableTuple>& variables, const std::string& initializer,
+                           const std::vector<std::string>& updating) {
   const auto code = import_python_buffer(host_program, false);
   vm::Module module = vm::parse_module({code->data(), static_cast<size_t>(code->length())});
   std::vector<Ref<hal::Buffer>> buffers;
@@ -172,94 +178,11 @@ ProgramHandle make_program(DeviceHandle& device, nb::handle host_program,
   kernels.reserve(executables.size());
   for (const auto& executable : executables) kernels.push_back(executable.ref);
   auto host_functions = std::make_unique<const PythonHostFunctions>(host_function_count, std::move(host_call));
+  vm::State state{{}, initializer, updating};
+  for (const auto& [name, global, dtype, shape] : variables) state.variables.push_back({name, global, dtype, shape});
   auto program = make_ref<vm::Program>(device.ref, std::move(module), std::move(buffers), std::move(kernels),
-                                       std::move(host_functions), vm::Limits{call_depth, steps});
+                                       std::move(host_functions), vm::Limits{call_depth, steps}, std::move(state));
   return {std::move(program)};  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the handle owns it
-}
-
-SessionHandle make_session(ProgramHandle& program) {
-  auto session = make_ref<vm::Session>(program.ref);
-  const vm::Module& module = program.ref->module();
-  if (module.initializer >= 0) {
-    const auto call = make_ref<vm::Invocation>(session, module.functions[static_cast<size_t>(module.initializer)]);
-    const nb::gil_scoped_release nogil;
-    call->run(check_signals);
-  }
-  return {std::move(session)};
-}
-
-/// Begins any exported function with plain numbers: for tests and tools. None stands for a null reference.
-InvocationHandle begin_raw(SessionHandle& session, const std::string& name, const nb::list& arguments) {
-  const vm::Function* function = session.ref->program()->module().find(name);
-  if (!function || !function->exported) fail_invocation("no exported function '" + name + "'");
-  if (function->argument_count != arguments.size()) fail_invocation("function '" + name + "': argument count");
-  auto invocation = make_ref<vm::Invocation>(session.ref, *function);
-  for (uint32_t i = 0; i < function->argument_count; ++i) {
-    const nb::handle value = arguments[i];
-    vm::Slot slot{.bits = 0};
-    switch (function->registers[i]) {
-      case vm::RegisterType::kI32:
-        slot.i32 = nb::cast<int32_t>(value);
-        break;
-      case vm::RegisterType::kI64:
-        slot.i64 = nb::cast<int64_t>(value);
-        break;
-      case vm::RegisterType::kF32:
-        slot.f32 = static_cast<float>(nb::cast<double>(value));
-        break;
-      case vm::RegisterType::kF64:
-        slot.f64 = nb::cast<double>(value);
-        break;
-      case vm::RegisterType::kRef:
-        if (nb::isinstance<SemaphoreHandle>(value)) {
-          invocation->set_argument_reference(i, Ref(nb::cast<SemaphoreHandle&>(value).ref).detach());
-        } else if (nb::isinstance<BufferHandle>(value)) {
-          invocation->set_argument_reference(i, Ref(nb::cast<BufferHandle&>(value).ref).detach());
-        }
-        continue;
-    }
-    invocation->set_argument(i, slot);
-  }
-  return {std::move(invocation)};
-}
-
-nb::list raw_results(InvocationHandle& self) {
-  nb::list list;
-  const auto& slots = self.ref->results();
-  for (size_t i = 0; i < slots.size(); ++i) {
-    switch (self.ref->function().results[i]) {
-      case vm::RegisterType::kI32:
-        list.append(slots[i].i32);
-        break;
-      case vm::RegisterType::kI64:
-        list.append(slots[i].i64);
-        break;
-      case vm::RegisterType::kF32:
-        list.append(static_cast<double>(slots[i].f32));
-        break;
-      case vm::RegisterType::kF64:
-        list.append(slots[i].f64);
-        break;
-      case vm::RegisterType::kRef:
-        if (slots[i].ref && slots[i].ref->object_kind() == ObjectKind::kBuffer) {
-          list.append(BufferHandle{Ref<hal::Buffer>::share(static_cast<hal::Buffer*>(slots[i].ref))});
-        } else {
-          list.append(nb::none());
-        }
-        break;
-    }
-  }
-  return list;
-}
-
-int resume(InvocationHandle& self, int64_t steps) {
-  const nb::gil_scoped_release nogil;
-  return static_cast<int>(self.ref->resume(steps));
-}
-
-bool await(InvocationHandle& self, double timeout_s) {
-  const nb::gil_scoped_release nogil;
-  return self.ref->await(static_cast<int64_t>(std::min(timeout_s, 9e9) * 1e9));
 }
 
 }  // namespace
@@ -275,7 +198,6 @@ void register_program(nb::module_& module) {
         return rows;
       });
   nb::class_<ProgramHandle>(module, "Program", "Verified code on a device.")
-      .def("new_session", &make_session)
       .def(
           "set_profiler",
           [](ProgramHandle& self, std::optional<Handle<hal::Profiler>> profiler) {
@@ -283,12 +205,6 @@ void register_program(nb::module_& module) {
           },
           nb::arg("profiler").none());
   module.def("load_program", &make_program);
-  nb::class_<SessionHandle>(module, "Session", "The variables of a program.").def("begin_raw", &begin_raw);
-  nb::class_<InvocationHandle>(module, "Invocation", "A running call, as data.")
-      .def("resume", &resume)
-      .def("wait", &await)
-      .def_prop_ro("status", [](InvocationHandle& self) { return static_cast<int>(self.ref->status()); })
-      .def("raw_results", &raw_results);
   nb::class_<BoundFunction>(module, "BoundFunction", nb::type_slots(function_slots), "A function of a session.")
       .def(nb::init<SessionHandle, const std::string&,
                     const std::vector<std::tuple<uint32_t, uint32_t, std::vector<std::string>, std::vector<int64_t>>>&,

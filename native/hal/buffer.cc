@@ -1,6 +1,7 @@
 #include "hal/buffer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -96,6 +97,12 @@ BufferView::BufferView(Ref<Buffer> buffer, int64_t offset, uint32_t dtype, std::
 Ref<Buffer> BufferView::bytes() const {
   if (offset_ == 0 && size_bytes_ == buffer_->length()) return buffer_;
   return subspan(buffer_, offset_, size_bytes_);
+}
+
+Ref<Buffer> copy_bytes(const BufferView& view, const Ref<Allocator>& allocator) {
+  Ref<Buffer> copy = allocate_buffer(allocator, view.size_bytes());
+  std::memcpy(copy->data(), view.buffer()->data() + view.offset(), static_cast<size_t>(view.size_bytes()));
+  return copy;
 }
 
 }  // namespace tesselle::hal

@@ -59,6 +59,8 @@ class BufferView : public Object {
     return {rank_ <= kInlineRank ? inline_.data() : heap_.data(), size_t(rank_)};
   }
   int64_t size_bytes() const { return size_bytes_; }
+  /// True when the one holder of the view may hand its memory on without a copy.
+  bool is_uniquely_held() const { return reference_count() == 1 && buffer_->is_uniquely_held(); }
   /// The bytes of the tensor as a buffer of their own.
   Ref<Buffer> bytes() const;
 
@@ -74,5 +76,8 @@ class BufferView : public Object {
   std::array<int64_t, kInlineRank> inline_;
   std::vector<int64_t> heap_;
 };
+
+/// The bytes of a view in a new buffer. The work that writes them must have been awaited.
+Ref<Buffer> copy_bytes(const BufferView& view, const Ref<Allocator>& allocator);
 
 }  // namespace tesselle::hal

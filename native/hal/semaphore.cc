@@ -1,6 +1,8 @@
 #include "hal/semaphore.h"
 
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "hal/submission.h"
@@ -31,6 +33,13 @@ void Semaphore::signal(uint64_t value) {
   notify(lock);
 }
 
+void Semaphore::advance(uint64_t value) {
+  std::unique_lock lock(mutex_);
+  if (failed_.load(std::memory_order_relaxed) || has_reached(value)) return;
+  value_.store(value, std::memory_order_release);
+  notify(lock);
+}
+
 void Semaphore::fail(const std::string& message) {
   std::unique_lock lock(mutex_);
   if (failed_.load(std::memory_order_relaxed)) return;
@@ -47,13 +56,10 @@ std::string Semaphore::failure() const {
 void Semaphore::notify(std::unique_lock<std::mutex>& lock) {
   std::vector<std::function<void()>> due;
   if (!callbacks_.empty()) {
-    const uint64_t value = value_.load(std::memory_order_relaxed);
     const bool all = failed_.load(std::memory_order_relaxed);
-    std::erase_if(callbacks_, [&](auto& entry) {
-      if (!all && entry.first > value) return false;
-      due.push_back(std::move(entry.second));
-      return true;
-    });
+    const auto end = all ? callbacks_.end() : callbacks_.upper_bound(value_.load(std::memory_order_relaxed));
+    for (auto it = callbacks_.begin(); it != end; ++it) due.push_back(std::move(it->second));
+    callbacks_.erase(callbacks_.begin(), end);
   }
   if (waiters_ > 0) changed_.notify_all();
   lock.unlock();
@@ -81,7 +87,7 @@ void Semaphore::on_reached(uint64_t value, std::function<void()> callback) {
   {
     const std::scoped_lock lock(mutex_);
     if (!has_reached(value) && !failed_.load(std::memory_order_relaxed)) {
-      callbacks_.emplace_back(value, std::move(callback));
+      callbacks_.emplace(value, std::move(callback));
       return;
     }
   }

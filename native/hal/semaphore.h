@@ -4,11 +4,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/ref.h"
 
@@ -30,6 +29,8 @@ class Semaphore : public Object {
   bool has_reached(uint64_t value) const { return value_.load(std::memory_order_acquire) >= value; }
   /// Raises the value. Fails with an execution error when that does not raise it; does nothing after a failure.
   void signal(uint64_t value);
+  /// Raises the value, unless it is as high already: for timelines whose signals may overtake one another.
+  void advance(uint64_t value);
   /// Fails with the same error when a signal to `value` could not raise it even now.
   void require_raise(uint64_t value) const;
   void fail(const std::string& message);
@@ -56,7 +57,7 @@ class Semaphore : public Object {
   std::condition_variable changed_;
   int waiters_ = 0;
   std::string failure_;
-  std::vector<std::pair<uint64_t, std::function<void()>>> callbacks_;
+  std::multimap<uint64_t, std::function<void()>> callbacks_;
   Submission* producer_ = nullptr;
 };
 

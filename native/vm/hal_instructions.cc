@@ -224,9 +224,12 @@ void Interpreter::execute(const uint32_t* w, Slot* regs) {
   if (regs[w[2]].ref) waits.push_back({Ref<hal::Semaphore>::share(fence(regs[w[2]])), 1});
   std::vector<hal::TimelinePoint> signals;
   signals.push_back({Ref<hal::Semaphore>::share(fence(regs[w[3]])), 1});
+  const hal::TimelinePoint done = signals.front();
   invocation_.deferred_.push_back(
       make_ref<hal::Submission>(program().device(), Ref<hal::CommandBuffer>::share(commands(regs[w[1]])), buffers,
                                 std::move(waits), std::move(signals), invocation_.profiler_));
+  invocation_.has_effects_ = true;
+  if (invocation_.turn_) invocation_.track(done);
 }
 
 void Interpreter::host_call(const uint32_t* w, Slot* regs) {
@@ -241,6 +244,7 @@ void Interpreter::host_call(const uint32_t* w, Slot* regs) {
   for (const auto& result : results) {
     if (result->buffer()->is_read_only()) fail_execution("a host function would write to memory that is read-only");
   }
+  invocation_.has_effects_ = true;
   program().host_functions().call(w[1], arguments, results);
 }
 

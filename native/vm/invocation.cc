@@ -1,5 +1,7 @@
 #include "vm/invocation.h"
 
+#include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -11,7 +13,31 @@ namespace {
 
 constexpr size_t kMaxStackSlots = size_t{1} << 22;
 
+/// The call that this thread is running; only kept where calls are ordered.
+thread_local const Invocation* innermost = nullptr;
+
 }  // namespace
+
+/// One thread at a time.
+class Invocation::Running {
+ public:
+  explicit Running(Invocation& call) : call_(call), nests_(call.session_->program()->has_variables()) {
+    if (call.running_.exchange(true, std::memory_order_acquire)) {
+      fail_execution("this call is being resumed by another thread");
+    }
+    if (nests_) call.outer_ = std::exchange(innermost, &call);
+  }
+  ~Running() {
+    if (nests_) innermost = call_.outer_;
+    call_.running_.store(false, std::memory_order_release);
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  Invocation& call_;
+  const bool nests_;
+};
 
 Invocation::Invocation(Ref<Session> session, const Function& function)
     : Object(ObjectKind::kInvocation),
@@ -23,7 +49,7 @@ Invocation::Invocation(Ref<Session> session, const Function& function)
 }
 
 Invocation::~Invocation() {
-  drop_frames();
+  if (!frames_.empty()) end(place() + ": the call was dropped before it ended");
   for (size_t i = 0; i < results_.size(); ++i) {
     if (function_.results[i] == RegisterType::kRef && results_[i].ref) results_[i].ref->release();
   }
@@ -61,17 +87,17 @@ void Invocation::launch_deferred() {
   deferred_.clear();
 }
 
-Status Invocation::resume(int64_t steps) {
-  if (running_.exchange(true, std::memory_order_acquire)) {
-    fail_execution("this call is being resumed by another thread");
-  }
-  struct Leave {
-    std::atomic<bool>& running;
-    ~Leave() { running.store(false, std::memory_order_release); }
-  } leave{running_};
+std::string Invocation::place() const {
+  std::string text = "function '" + function_.name + "'";
+  if (!frames_.empty() && frames_.back().function != &function_) text += ", in '" + frames_.back().function->name + "'";
+  return text;
+}
 
+Status Invocation::resume(int64_t steps) {
+  const Running guard(*this);
   if (frames_.empty()) fail_execution("this call has ended");
   try {
+    if (turn_ && !take_turn()) return status_;
     const bool limited = session_->program()->limits().steps >= 0;
     const int64_t budget = limited ? std::min(steps, steps_left_) : steps;
     int64_t left = budget;
@@ -82,25 +108,113 @@ Status Invocation::resume(int64_t steps) {
         fail_execution("took more than " + std::to_string(session_->program()->limits().steps) + " steps");
       }
     }
-  } catch (const Error& error) {
-    std::string place = "function '" + function_.name + "'";
-    if (!frames_.empty() && frames_.back().function != &function_) {
-      place += ", in '" + frames_.back().function->name + "'";
+    // In state kWaiting whoever awaits does the work.
+    if (status_ != Status::kWaiting) launch_deferred();
+    if (status_ == Status::kDone && turn_) {
+      settle_results();
+      give_up_turn();
     }
-    status_ = Status::kDone;
-    drop_frames();
-    deferred_.clear();
-    throw Error(error.kind(), place + ": " + error.what());
+  } catch (const Error& error) {
+    const std::string text = place() + ": " + error.what();
+    end(text);
+    throw Error(error.kind(), text);
   } catch (...) {
     // What a host function lets through, such as KeyboardInterrupt, ends the call too.
-    status_ = Status::kDone;
-    drop_frames();
-    deferred_.clear();
+    end(place() + ": " + current_failure());
     throw;
   }
-  // In state kWaiting whoever awaits does the work.
-  if (status_ != Status::kWaiting) launch_deferred();
   return status_;
+}
+
+void Invocation::end(const std::string& reason) {
+  status_ = Status::kDone;
+  drop_frames();
+  deferred_.clear();
+  if (!turn_) return;
+  // Before the turn ends, so that the next call sees it.
+  if (has_effects_ && session_->program()->updates(function_)) session_->fail(reason);
+  give_up_turn();
+}
+
+void Invocation::abandon(const std::string& reason) {
+  const Running guard(*this);
+  if (!frames_.empty()) end(place() + ": " + reason);
+}
+
+bool Invocation::take_turn() {
+  if (at_turn_) return true;
+  if (!turn_->has_come()) {
+    require_no_call_around(*session_);
+    awaited_ = turn_->begins();
+    status_ = Status::kWaiting;
+    return false;
+  }
+  session_->require_usable();
+  at_turn_ = true;
+  return true;
+}
+
+void Invocation::on_turn(std::function<void()> callback) const {
+  if (!turn_) {
+    callback();
+    return;
+  }
+  const hal::TimelinePoint point = turn_->begins();
+  point.semaphore->on_reached(point.value, std::move(callback));
+}
+
+void Invocation::track(const hal::TimelinePoint& point) {
+  // Looked through each time the list would have to grow: it stays as long as what is under way at once.
+  if (in_flight_.size() == in_flight_.capacity()) {
+    std::erase_if(in_flight_, [](const auto& p) { return p.semaphore->has_reached(p.value); });
+  }
+  in_flight_.push_back(point);
+}
+
+void Invocation::give_up_turn() {
+  const bool updates = session_->program()->updates(function_);
+  for (const hal::TimelinePoint& point : in_flight_) {
+    if (point.semaphore->has_reached(point.value)) continue;
+    // The semaphore itself calls, so it is there; a reference from its own callback would keep it for ever.
+    const hal::Semaphore* semaphore = point.semaphore.get();
+    point.semaphore->on_reached(point.value, [turn = turn_, session = session_, semaphore, updates, place = place()] {
+      if (updates && semaphore->has_failed()) session->fail(place + ": " + semaphore->failure());
+    });
+  }
+  in_flight_.clear();
+  turn_ = nullptr;
+}
+
+void Invocation::settle_results() {
+  for (size_t i = 0; i < results_.size(); ++i) {
+    Object* object = function_.results[i] == RegisterType::kRef ? results_[i].ref : nullptr;
+    if (!object || object->object_kind() != ObjectKind::kBufferView) continue;
+    const auto& view = *static_cast<const hal::BufferView*>(object);
+    if (view.is_uniquely_held()) continue;
+    auto copy = hal::copy_bytes(view, session_->program()->device()->allocator());
+    assign(results_[i], make_ref<hal::BufferView>(std::move(copy), 0, view.dtype(), view.shape()).detach());
+  }
+}
+
+std::string Invocation::current_failure() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    std::string text = error.what();
+    text.erase(text.find_last_not_of(" \n") + 1);
+    return text.substr(text.find_last_of('\n') + 1);
+  } catch (...) {
+    return "an exception of another language";
+  }
+}
+
+void Invocation::require_no_call_around(const Session& session) {
+  for (const Invocation* call = innermost; call; call = call->outer_) {
+    if (call->session_.get() == &session) {
+      fail_invocation("a custom call of function '" + call->function_.name +
+                      "' may not call the session that calls it: the call would wait for itself");
+    }
+  }
 }
 
 bool Invocation::await(int64_t timeout_ns) {

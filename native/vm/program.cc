@@ -1,19 +1,24 @@
 #include "vm/program.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+
+#include "base/error.h"
 
 namespace tesselle::vm {
 
 Program::Program(Ref<hal::Device> device, Module module, std::vector<Ref<hal::Buffer>> constants,
                  std::vector<Ref<hal::Executable>> executables, std::unique_ptr<const HostFunctions> host_functions,
-                 Limits limits)
+                 Limits limits, State state)
     : Object(ObjectKind::kProgram),
       device_(std::move(device)),
       module_(std::move(module)),
       constants_(std::move(constants)),
       executables_(std::move(executables)),
       host_functions_(std::move(host_functions)),
-      limits_(limits) {
+      limits_(limits),
+      state_(std::move(state)) {
   Environment environment;
   environment.constant_count = constants_.size();
   environment.host_function_count = host_functions_->count();
@@ -22,6 +27,7 @@ Program::Program(Ref<hal::Device> device, Module module, std::vector<Ref<hal::Bu
     for (const hal::Entry& entry : executable->entries()) entries.push_back({entry.binding_count, entry.push_count});
   }
   verify_module(module_, environment);
+  resolve_state();
 }
 
 void Program::set_profiler(Ref<hal::Profiler> profiler) {
@@ -36,47 +42,40 @@ Ref<hal::Profiler> Program::profiler() const {
   return profiler_;
 }
 
-Session::Session(Ref<Program> program) : Object(ObjectKind::kSession), program_(std::move(program)) {
-  for (const Global& global : program_->module().globals) {
-    Slot slot;
-    slot.bits = global.initial;
-    globals_.push_back(slot);
+void Program::resolve_state() {
+  std::map<std::string, uint32_t> globals;
+  for (uint32_t i = 0; i < module_.globals.size(); ++i) globals.emplace(module_.globals[i].name, i);
+  for (const Variable& variable : state_.variables) {
+    const auto found = globals.find(variable.global);
+    const std::string place = "variable '" + variable.name + "': ";
+    if (found == globals.end()) fail_artifact(place + "host.vm has no global '" + variable.global + "'");
+    if (module_.globals[found->second].type != RegisterType::kRef) {
+      fail_artifact(place + "global '" + variable.global + "' of host.vm holds a number, not a reference");
+    }
+    if (!variables_.emplace(found->second, &variable).second) {
+      fail_artifact(place + "global '" + variable.global + "' of host.vm is another variable's");
+    }
   }
-}
-
-Session::~Session() {
-  const auto& globals = program_->module().globals;
-  for (size_t i = 0; i < globals.size(); ++i) {
-    if (globals[i].type == RegisterType::kRef && globals_[i].ref) globals_[i].ref->release();
+  if (module_.initializer >= 0) initializers_.push_back(&module_.functions[static_cast<size_t>(module_.initializer)]);
+  if (!state_.initializer.empty()) {
+    const Function& initializer = exported(state_.initializer);
+    if (initializer.argument_count != 0 || !initializer.results.empty()) {
+      fail_artifact("host.vm: initializer '" + initializer.name + "' has arguments or results");
+    }
+    // The module may name the same function.
+    if (std::ranges::find(initializers_, &initializer) == initializers_.end()) initializers_.push_back(&initializer);
   }
+  for (const std::string& name : state_.updating) updating_.push_back(&exported(name));
 }
 
-uint64_t Session::load(uint32_t index) const {
-  const std::scoped_lock lock(mutex_);
-  return globals_[index].bits;
+const Function& Program::exported(const std::string& name) const {
+  const Function* function = module_.find(name);
+  if (!function || !function->exported) fail_artifact("host.vm: no exported function '" + name + "'");
+  return *function;
 }
 
-void Session::store(uint32_t index, uint64_t bits) {
-  const std::scoped_lock lock(mutex_);
-  globals_[index].bits = bits;
-}
-
-Object* Session::load_reference(uint32_t index) const {
-  const std::scoped_lock lock(mutex_);
-  Object* object = globals_[index].ref;
-  if (object) object->retain();
-  return object;
-}
-
-void Session::store_reference(uint32_t index, Object* object) {
-  if (object) object->retain();
-  Object* before = nullptr;
-  {
-    const std::scoped_lock lock(mutex_);
-    before = std::exchange(globals_[index].ref, object);
-  }
-  // Outside the lock: an object's end may take long, and may reach back here.
-  if (before) before->release();
+bool Program::updates(const Function& function) const {
+  return std::ranges::find(updating_, &function) != updating_.end();
 }
 
 }  // namespace tesselle::vm

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from tesselle.artifact.schema import (
     ExecutableRecord,
     FileRecord,
     FunctionRecord,
+    HostFunctionRecord,
     Manifest,
     TensorSpec,
+    VariableRecord,
 )
 from tesselle.support.diagnostics import ArtifactError
 from tesselle.support.dtypes import DTYPES, F32
@@ -35,7 +39,11 @@ MANIFEST = Manifest(
     ),
     constants=(ConstantRecord("c", F32, (2,), "constants.safetensors", "c", 64, 8),),
     files=(FileRecord("host.vm", 10, "0" * 64),),
+    variables=(VariableRecord("w", F32, (None, 3), "w"),),
+    initializer="init",
 )
+
+CONFIG = '{"attributes":{},"config":"","api_version":1,"operand_layouts":[],"result_layouts":[],"aliases":[]}'
 
 
 def test_round_trip() -> None:
@@ -57,9 +65,37 @@ def test_quantization_came_with_version_1_2() -> None:
     assert str(spec) == "x: tensor<2x!quant.uniform<i8:f32, 5.000000e-01:3>>"
     root = json.loads(MANIFEST.to_json())
     root["schema_version"] = [1, 1]
+    del root["variables"], root["initializer"]
     for tensor in root["functions"][0]["arguments"] + root["functions"][0]["results"]:
         del tensor["quantization"]
     assert Manifest.from_json(json.dumps(root)).functions == MANIFEST.functions
+
+
+def test_variables_came_with_version_1_3() -> None:
+    function = dataclasses.replace(MANIFEST.functions[0], updates=True, structure='{"kwargs": ["x"]}')
+    m = dataclasses.replace(MANIFEST, functions=(function,))
+    assert Manifest.from_json(m.to_json()) == m
+    assert '"updates": true' in m.to_json()
+    assert str(m.variables[0]) == "w: tensor<?x3xf32>"
+
+
+@pytest.mark.parametrize("minor", range(SCHEMA_VERSION[1]))
+def test_manifests_of_every_earlier_version_are_read(minor: int) -> None:
+    """Text that was written by the release with that schema, byte for byte."""
+    m = Manifest.from_json((Path(__file__).parent / f"manifest_1_{minor}.json").read_bytes())
+    assert m.schema_version == (1, minor)
+    (function,) = m.functions
+    assert str(function) == "main(x: tensor<2x?xf32>) -> (tensor<f32>)"
+    assert (function.updates, function.structure, m.variables, m.initializer) == (False, "", (), "")
+    assert m.executable_names() == ("d0",)
+    assert m.host_functions == (() if minor < 1 else (HostFunctionRecord("t", CONFIG, "m.mlir:3:4"),))
+
+
+def test_a_later_field_in_an_earlier_version_is_unknown() -> None:
+    root = json.loads(MANIFEST.to_json())
+    root["schema_version"] = [1, 2]
+    with pytest.raises(ArtifactError, match=r"manifest\.json: variables: unknown field"):
+        Manifest.from_json(json.dumps(root))
 
 
 def change(path: str, value: Any) -> str:
@@ -96,6 +132,26 @@ def change(path: str, value: Any) -> str:
         ("executables.0.file", "/x", "is not a plain path"),
         ("constants.0.size", 12, "constants[0].size: 12, but its shape and dtype take 8 bytes"),
         ("constants.0.shape", [None], "constants[0].shape[0]: expected a whole number, found null"),
+        ("functions.0.updates", 1, "functions[0].updates: expected a boolean, found a number"),
+        ("functions.0.structure", None, "functions[0].structure: expected a string, found null"),
+        ("functions.0.structure", "{", "functions[0].structure: is not JSON: "),
+        ("functions.0.structure", "[" * 100_000, "functions[0].structure: is not JSON: "),
+        ("functions.0.structure", "9" * 100_000, "functions[0].structure: is not JSON: "),
+        (
+            "functions.0.structure",
+            '"' + "x" * (1 << 20),
+            "functions[0].structure: 1048577 characters, more than 1048576",
+        ),
+        ("variables", ..., "variables: missing"),
+        ("variables", None, "variables: expected a list, found null"),
+        ("variables.0.name", "", "variables[0].name: must not be empty"),
+        ("variables.0.vm_global", "", "variables[0].vm_global: must not be empty"),
+        ("variables.0.vm_global", ..., "variables[0].vm_global: missing"),
+        ("variables.0.dtype", "token", "variables[0].dtype: no element type 'token'"),
+        ("variables.0.shape", [1 << 40, 1 << 40], "variables[0].shape: too many elements"),
+        ("variables.0.surplus", 1, "variables[0].surplus: unknown field"),
+        ("initializer", ..., "initializer: missing"),
+        ("initializer", None, "initializer: expected a string, found null"),
         ("files.0.sha256", "xyz", "files[0].sha256: expected 64 hex digits"),
         ("schema_version", [1], "schema_version: expected [major, minor]"),
         ("schema_version", [0, 9], "there is no schema version 0.9"),
@@ -123,10 +179,13 @@ def test_what_is_not_a_manifest(data: str) -> None:
 
 def test_duplicates() -> None:
     root = json.loads(MANIFEST.to_json())
-    for key in ("functions", "constants", "files"):
+    for key in ("functions", "constants", "files", "variables"):
         twice = root | {key: root[key] * 2}
         with pytest.raises(ArtifactError, match="appears twice"):
             Manifest.from_json(json.dumps(twice))
+    shared = root | {"variables": [root["variables"][0], root["variables"][0] | {"name": "v"}]}
+    with pytest.raises(ArtifactError, match="variables: vm_global: 'w' appears twice"):
+        Manifest.from_json(json.dumps(shared))
 
 
 def test_variants_share_entries() -> None:

@@ -453,8 +453,10 @@ def test_host_functions_get_bytes_types_and_shapes() -> None:
     )
     device = _native.Device(1, False, 0)
     data = bytes(range(8))
-    program = _native.load_program(device, encode(VmModule(functions)), [(data, 0, 8)], [], 2, host_call, 64, -1)
-    session = program.new_session()
+    program = _native.load_program(
+        device, encode(VmModule(functions)), [(data, 0, 8)], [], 2, host_call, 64, -1, [], "", []
+    )
+    session = _native.Session(program)
 
     def run_one(name: str) -> list[Any]:
         call = session.begin_raw(name, [])

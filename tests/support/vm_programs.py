@@ -10,7 +10,15 @@ import numpy as np
 import tesselle.runtime as rt
 from flat_images import Kernel, flat_image, loop_kernel
 from tesselle.artifact import Artifact
-from tesselle.artifact.schema import ConstantRecord, EntryRecord, ExecutableRecord, FunctionRecord, Manifest, TensorSpec
+from tesselle.artifact.schema import (
+    ConstantRecord,
+    EntryRecord,
+    ExecutableRecord,
+    FunctionRecord,
+    Manifest,
+    TensorSpec,
+    VariableRecord,
+)
 from tesselle.artifact.vm_module import Binding, FunctionBuilder, VmFunction, VmGlobal, VmModule
 from tesselle.runtime import _native
 from tesselle.support.dtypes import DType, from_numpy
@@ -25,11 +33,13 @@ def make_artifact(
     *,
     variables: Sequence[VmGlobal] = (),
     initializer: str | None = None,
+    state: Sequence[VariableRecord] = (),
+    state_initializer: str = "",
     images: Sequence[tuple[bytes, Sequence[Kernel]]] = (),
     constants: Sequence[np.ndarray[Any, Any]] = (),
     features: Sequence[str] = (),
 ) -> Artifact:
-    """An artifact of hand-made parts."""
+    """An artifact of hand-made parts. `variables`, `initializer` are the VM's; `state…` what the manifest says."""
     executables = tuple(
         ExecutableRecord(
             f"dispatch_{i}",
@@ -44,7 +54,15 @@ def make_artifact(
     constant_records = tuple(
         ConstantRecord(f"c{i}", from_numpy(c.dtype), c.shape, "", "", 0, 0) for i, c in enumerate(constants)
     )
-    manifest = Manifest("tests", "by_hand", tuple(records), executables, constant_records)
+    manifest = Manifest(
+        "tests",
+        "by_hand",
+        tuple(records),
+        executables,
+        constant_records,
+        variables=tuple(state),
+        initializer=state_initializer,
+    )
     module = VmModule(tuple(functions), tuple(variables), initializer)
     return Artifact.create(manifest, module, [image for image, _ in images], constants)
 

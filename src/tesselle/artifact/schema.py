@@ -18,9 +18,11 @@ from tesselle.support.custom_calls import CustomCall
 from tesselle.support.diagnostics import ArtifactError
 from tesselle.support.dtypes import DTYPES, DType
 
-SCHEMA_VERSION = (1, 2)
+SCHEMA_VERSION = (1, 3)
 MAX_RANK = 64
 """Highest rank of a tensor at the border of a program."""
+MAX_STRUCTURE_CHARACTERS = 1 << 20
+"""Longest `FunctionRecord.structure`."""
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class FunctionRecord:
     """A function that can be called. `vm_function` names its code in host.vm; `location` is where its source is.
 
     `peak_transient_bytes` is the largest sum of live intermediate buffers of one call, None when it depends on shapes.
+    Since 1.3: `updates` says that it stores to a variable; `structure` is JSON text, how the source nests arguments and
+    results, empty where it does not.
     """
 
     name: str
@@ -57,6 +61,8 @@ class FunctionRecord:
     vm_function: str
     location: str = ""
     peak_transient_bytes: int | None = None
+    updates: bool = False
+    structure: str = ""
 
     def __str__(self) -> str:
         arguments = ", ".join(map(str, self.arguments))
@@ -121,6 +127,23 @@ class HostFunctionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableRecord:
+    """A variable, of which every session has its own value; None in `shape` is a dimension that may change. Since 1.3.
+
+    `vm_global` names the global of host.vm, of type ref, that holds the value as a buffer view. Code loads the view in
+    every call, and writes to its buffer or stores another view.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int | None, ...]
+    vm_global: str
+
+    def __str__(self) -> str:
+        return str(TensorSpec(self.name, self.dtype, self.shape))
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """A file of the archive with its SHA-256 in hex."""
 
@@ -131,7 +154,11 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about an artifact except code and data. `files` is filled in by the writer."""
+    """Everything about an artifact except code and data. `files` is filled in by the writer.
+
+    `initializer` names an exported function of host.vm without arguments and results, which gives the variables their
+    first values: it runs once for every session, and again when the session is reset. Empty: there is none.
+    """
 
     producer: str
     module_name: str
@@ -141,6 +168,8 @@ class Manifest:
     files: tuple[FileRecord, ...] = ()
     schema_version: tuple[int, int] = SCHEMA_VERSION
     host_functions: tuple[HostFunctionRecord, ...] = ()
+    variables: tuple[VariableRecord, ...] = ()
+    initializer: str = ""
 
     def executable_names(self) -> tuple[str, ...]:
         """The distinct executables: index i is what bytecode calls executable i."""
@@ -163,7 +192,7 @@ def _plain(value: object) -> object:
             return value.name
         case tuple():
             return [_plain(v) for v in cast(tuple[object, ...], value)]
-        case None | str() | int():
+        case None | str() | int():  # and bool
             return value
         case _:
             names = cast(tuple[str, ...], getattr(value, "__slots__"))  # noqa: B009 (object has none)
@@ -216,6 +245,12 @@ def _kind(value: Any) -> str:
 def _string(value: Any, path: str) -> str:
     if not isinstance(value, str):
         raise _error(path, f"expected a string, found {_kind(value)}")
+    return value
+
+
+def _flag(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise _error(path, f"expected a boolean, found {_kind(value)}")
     return value
 
 
@@ -292,6 +327,18 @@ def _tensor(value: Any, path: str) -> TensorSpec:
     return spec
 
 
+def _structure(value: Any, path: str) -> str:
+    text = _string(value, path)
+    if len(text) > MAX_STRUCTURE_CHARACTERS:
+        raise _error(path, f"{len(text)} characters, more than {MAX_STRUCTURE_CHARACTERS}")
+    try:
+        if text:
+            json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _error(path, f"is not JSON: {error}") from None
+    return text
+
+
 def _function(value: Any, path: str) -> FunctionRecord:
     f = _Fields(value, path)
     record = FunctionRecord(
@@ -301,6 +348,8 @@ def _function(value: Any, path: str) -> FunctionRecord:
         f.take("vm_function", _name),
         f.take("location", _string),
         f.take("peak_transient_bytes", _optional_count),
+        f.take_or("updates", _flag, False),
+        f.take_or("structure", _structure, ""),
     )
     f.finish()
     named = [a.name for a in record.arguments if a.name]
@@ -365,6 +414,15 @@ def _host_function(value: Any, path: str) -> HostFunctionRecord:
     return record
 
 
+def _variable(value: Any, path: str) -> VariableRecord:
+    f = _Fields(value, path)
+    record = VariableRecord(
+        f.take("name", _name), f.take("dtype", _dtype), f.take("shape", _shape), f.take("vm_global", _name)
+    )
+    f.finish()
+    return record
+
+
 def _file(value: Any, path: str) -> FileRecord:
     f = _Fields(value, path)
     record = FileRecord(f.take("name", _file_name), f.take("size", _count), f.take("sha256", _sha256))
@@ -422,11 +480,16 @@ def _read_manifest(data: bytes | str) -> Manifest:
         files=f.take("files", _list(_file)),
         schema_version=version,
         host_functions=f.take("host_functions", _list(_host_function)) if version >= (1, 1) else (),
+        variables=f.take("variables", _list(_variable)) if version >= (1, 3) else (),
+        initializer=f.take("initializer", _string) if version >= (1, 3) else "",
     )
     f.finish()
     _distinct([x.name for x in manifest.functions], "functions")
     _distinct([x.name for x in manifest.constants], "constants")
     _distinct([x.name for x in manifest.files], "files")
+    _distinct([x.name for x in manifest.variables], "variables")
+    # Two names for one global: a load of the state would keep whichever came last.
+    _distinct([x.vm_global for x in manifest.variables], "variables: vm_global")
     variants: dict[str, tuple[str, ...]] = {}
     for i, executable in enumerate(manifest.executables):
         entries = tuple(e.name for e in executable.entries)

@@ -14,109 +14,36 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from tesselle.artifact.safetensors import ALIGNMENT, Place, file_chunks, lay_out
 from tesselle.artifact.schema import ConstantRecord, FileRecord, Manifest
 from tesselle.artifact.vm_encoding import encode
 from tesselle.artifact.vm_module import VmModule
 from tesselle.support.diagnostics import ArtifactError
-from tesselle.support.dtypes import DType, from_numpy
+from tesselle.support.dtypes import from_numpy
 
-ALIGNMENT = 64
 MANIFEST = "manifest.json"
 MANIFEST_CHECKSUM = "manifest.sha256"
 HOST_PROGRAM = "host.vm"
 CONSTANTS = "constants.safetensors"
-PADDING_KEY = "__padding__"
-"""Prefix of tensors in constants.safetensors that only fill gaps: the format allows no holes."""
-
-_CHUNK = 1 << 24
-_SAFETENSORS_NAMES = {
-    "i1": "BOOL",
-    "i8": "I8",
-    "i16": "I16",
-    "i32": "I32",
-    "i64": "I64",
-    "ui8": "U8",
-    "ui16": "U16",
-    "ui32": "U32",
-    "ui64": "U64",
-    "f8E4M3FN": "F8_E4M3",
-    "f8E5M2": "F8_E5M2",
-    "bf16": "BF16",
-    "f16": "F16",
-    "f32": "F32",
-    "f64": "F64",
-    "complex<f32>": "C64",
-}
-
 Array = np.ndarray[Any, Any]
 
 
 def constant_records(constants: Sequence[tuple[str, Array]]) -> tuple[ConstantRecord, ...]:
     """Records of named arrays as `write_artifact` lays them out; in this order they are constants 0, 1, … of the VM."""
-    _, placed = _safetensors_header(constants)
-    return placed
+    _, places = lay_out(constants, "constants")
+    return _records(places)
 
 
-def _safetensors_header(constants: Sequence[tuple[str, Array]]) -> tuple[bytes, tuple[ConstantRecord, ...]]:
-    """The header of the safetensors file, and where each constant lies in the file."""
-    entries: dict[str, Any] = {}
-    places: list[tuple[str, DType, tuple[int, ...], int, int]] = []
-    position = 0
-    for name, array in constants:
-        if name in entries or name.startswith(PADDING_KEY):
-            raise ArtifactError(f"constants: '{name}' cannot be used as a name (again)")
-        padding = -position % ALIGNMENT
-        if padding:
-            key = f"{PADDING_KEY}{len(entries)}"
-            entries[key] = {"dtype": "U8", "shape": [padding], "data_offsets": [position, position + padding]}
-            position += padding
-        dtype = from_numpy(array.dtype)
-        # What safetensors has no name for is stored as bytes, one axis more; the manifest knows better.
-        spelling = _SAFETENSORS_NAMES.get(dtype.name)
-        shape = list(array.shape) if spelling else [*array.shape, dtype.size_bytes]
-        data_offsets = [position, position + array.nbytes]
-        entries[name] = {"dtype": spelling or "U8", "shape": shape, "data_offsets": data_offsets}
-        places.append((name, dtype, tuple(array.shape), position, array.nbytes))
-        position += array.nbytes
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    # Eight bytes of length, then the text, filled up with spaces so that the data is aligned.
-    text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    header = len(text).to_bytes(8, "little") + text
-    records = tuple(
-        ConstantRecord(name, dtype, shape, CONSTANTS, name, len(header) + offset, size)
-        for name, dtype, shape, offset, size in places
-    )
-    return header, records
-
-
-def _array_bytes(array: Array) -> Iterator[memoryview | bytes]:
-    """The elements of an array, row-major, in pieces: a memory map is never read as a whole."""
-    if array.nbytes == 0:
-        return
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
-    flat = array.reshape(-1).view(np.uint8)
-    for begin in range(0, flat.size, _CHUNK):
-        yield flat[begin : begin + _CHUNK].data
-
-
-def _constant_chunks(header: bytes, constants: Sequence[tuple[str, Array]]) -> Iterator[memoryview | bytes]:
-    yield header
-    position = 0
-    for _, array in constants:
-        padding = -position % ALIGNMENT
-        yield bytes(padding)
-        yield from _array_bytes(array)
-        position += padding + array.nbytes
+def _records(places: Sequence[Place]) -> tuple[ConstantRecord, ...]:
+    return tuple(ConstantRecord(p.name, p.dtype, p.shape, CONSTANTS, p.name, p.offset, p.size) for p in places)
 
 
 class _Archive:
@@ -188,14 +115,14 @@ def _write(
     executables: Sequence[bytes],
     constants: Sequence[tuple[str, Array]],
 ) -> Manifest:
-    header, records = _safetensors_header(constants)
+    header, places = lay_out(constants, "constants")
     archive = _Archive(file)
     files = [archive.add(HOST_PROGRAM, [encode(vm_module)])]
     for record, data in zip(manifest.executables, executables, strict=True):
         files.append(archive.add(record.file, [data]))
     if constants:
-        files.append(archive.add(CONSTANTS, _constant_chunks(header, constants)))
-    manifest = dataclasses.replace(manifest, constants=records, files=tuple(files))
+        files.append(archive.add(CONSTANTS, file_chunks(header, constants)))
+    manifest = dataclasses.replace(manifest, constants=_records(places), files=tuple(files))
     text = manifest.to_json().encode()
     Manifest.from_json(text)  # what is written can be read, or the writer says why not
     archive.add(MANIFEST, [text])

@@ -99,67 +99,73 @@ class ArgumentConverter:
     def convert(self, index: int, value: Any) -> Array:
         """A C-contiguous array whose bytes are the argument's; InvocationError when dtype or shape is another."""
         spec = self.record.arguments[index]
-        array = self._as_array(index, spec, value)
-        if array.dtype != spec.dtype.numpy:
-            expected = f"{spec.dtype.name}, found {_dtype_name(array)}"
-            hint = f" (convert it with .astype({spec.dtype.numpy.name!r}))" if _is_numeric(array) else ""
-            raise self._error(f"argument {_argument_name(index, spec)}: expected dtype {expected}{hint}")
-        if array.ndim != len(spec.shape):
-            raise self._mismatch(index, spec, array, f"rank {len(spec.shape)}", f"rank {array.ndim}")
-        if not fits(spec, array.shape):
-            raise self._mismatch(index, spec, array, "shape", "shape")
-        if not (array.flags.c_contiguous and array.flags.aligned):
-            array = np.array(array, order="C", copy=True)
-        # ml_dtypes have no code in the buffer protocol: show the bytes as integers of the same size. A zero-dimensional
-        # array of a custom dtype cannot be viewed, but an unsized copy of its one element can.
-        if spec.dtype.name not in _FORMATS:
-            array = array.reshape(array.shape).view(np.dtype(f"u{spec.dtype.size_bytes}"))
-        return array
-
-    def _as_array(self, index: int, spec: TensorSpec, value: Any) -> Array:
-        if isinstance(value, np.ndarray):
-            return cast(Array, value)
-        if isinstance(value, (bool, int, float, complex, list, tuple)):
-            return self._from_python(index, spec, cast(Any, value))
-        if isinstance(value, np.generic):
-            return np.asarray(cast(Any, value))
-        if hasattr(value, "__dlpack__"):
-            try:
-                return np.from_dlpack(value)
-            except (BufferError, TypeError, RuntimeError, ValueError):
-                pass  # read-only, or of a dtype that DLPack's NumPy side does not know: other ways follow
-        try:
-            return np.asarray(value) if hasattr(value, "__array__") else np.asarray(memoryview(value))
-        except (TypeError, ValueError, RuntimeError, BufferError):
-            kind = type(value).__name__
-            name = _argument_name(index, spec)
-            raise self._error(f"argument {name}: expected an array ({spec}), found {kind}") from None
-
-    def _from_python(self, index: int, spec: TensorSpec, value: Any) -> Array:
-        """Python numbers have no dtype of their own: they take the argument's when it can hold them."""
-        name = _argument_name(index, spec)
-        try:
-            plain = np.asarray(value)
-        except ValueError:
-            raise self._error(f"argument {name}: expected an array ({spec}), found a ragged list") from None
-        if plain.size and not _holds(spec.dtype, plain):
-            raise self._error(
-                f"argument {name}: {spec.dtype.name} cannot hold Python values of type {plain.dtype.name}"
-            )
-        try:
-            return np.asarray(value, dtype=spec.dtype.numpy)
-        except (OverflowError, ValueError, TypeError) as error:
-            raise self._error(f"argument {name}: {error}") from None
-
-    def _mismatch(self, index: int, spec: TensorSpec, array: Array, expected: str, found: str) -> InvocationError:
-        name = _argument_name(index, spec)
-        wanted = TensorSpec("", spec.dtype, spec.shape)
-        if expected == found:
-            return self._error(f"argument {name}: expected {wanted}, found {describe(array)}")
-        return self._error(f"argument {name}: expected {expected} ({wanted}), found {found} ({describe(array)})")
+        subject = f"function '{self.record.name}': argument {_argument_name(index, spec)}"
+        return with_buffer_protocol(spec.dtype, convert(spec, subject, value))
 
     def _error(self, text: str) -> InvocationError:
         return InvocationError(f"function '{self.record.name}': {text}")
+
+
+def convert(spec: TensorSpec, subject: str, value: Any) -> Array:
+    """`value` as a C-contiguous array of type `spec`; InvocationError, which begins with `subject`, for another."""
+    array = _as_array(spec, subject, value)
+    if array.dtype != spec.dtype.numpy:
+        expected = f"{spec.dtype.name}, found {_dtype_name(array)}"
+        hint = f" (convert it with .astype({spec.dtype.numpy.name!r}))" if _is_numeric(array) else ""
+        raise InvocationError(f"{subject}: expected dtype {expected}{hint}")
+    wanted = TensorSpec("", spec.dtype, spec.shape)
+    if array.ndim != len(spec.shape):
+        expected, found = f"rank {len(spec.shape)} ({wanted})", f"rank {array.ndim} ({describe(array)})"
+        raise InvocationError(f"{subject}: expected {expected}, found {found}")
+    if not fits(spec, array.shape):
+        raise InvocationError(f"{subject}: expected {wanted}, found {describe(array)}")
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        array = np.array(array, order="C", copy=True)
+    return array
+
+
+def with_buffer_protocol(dtype: DType, array: Array) -> Array:
+    """A view of the same bytes that has the buffer protocol.
+
+    ml_dtypes have no code in it: their bytes are shown as integers of the same size. A zero-dimensional array of a
+    custom dtype cannot be viewed, but an unsized copy of its one element can.
+    """
+    if dtype.name in _FORMATS:
+        return array
+    return array.reshape(array.shape).view(np.dtype(f"u{dtype.size_bytes}"))
+
+
+def _as_array(spec: TensorSpec, subject: str, value: Any) -> Array:
+    if isinstance(value, np.ndarray):
+        return cast(Array, value)
+    if isinstance(value, (bool, int, float, complex, list, tuple)):
+        return _from_python(spec, subject, cast(Any, value))
+    if isinstance(value, np.generic):
+        return np.asarray(cast(Any, value))
+    if hasattr(value, "__dlpack__"):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, TypeError, RuntimeError, ValueError):
+            pass  # read-only, or of a dtype that DLPack's NumPy side does not know: other ways follow
+    try:
+        return np.asarray(value) if hasattr(value, "__array__") else np.asarray(memoryview(value))
+    except (TypeError, ValueError, RuntimeError, BufferError):
+        kind = type(value).__name__
+        raise InvocationError(f"{subject}: expected an array ({spec}), found {kind}") from None
+
+
+def _from_python(spec: TensorSpec, subject: str, value: Any) -> Array:
+    """Python numbers have no dtype of their own: they take the one that is wanted when it can hold them."""
+    try:
+        plain = np.asarray(value)
+    except ValueError:
+        raise InvocationError(f"{subject}: expected an array ({spec}), found a ragged list") from None
+    if plain.size and not _holds(spec.dtype, plain):
+        raise InvocationError(f"{subject}: {spec.dtype.name} cannot hold Python values of type {plain.dtype.name}")
+    try:
+        return np.asarray(value, dtype=spec.dtype.numpy)
+    except (OverflowError, ValueError, TypeError) as error:
+        raise InvocationError(f"{subject}: {error}") from None
 
 
 def _count(number: int, word: str) -> str:

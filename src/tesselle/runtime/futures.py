@@ -2,72 +2,133 @@
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
+import functools
 import os
+import queue
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from tesselle.runtime import _native
 from tesselle.runtime.invocation import Status
+from tesselle.support.diagnostics import InvocationError
+
+_STEPS = 1 << 16
+_WAIT_S = 1.0
 
 
 class Future(concurrent.futures.Future[Any]):
     """The result of `Function.submit`: result(timeout), exception(timeout), done(), add_done_callback(f).
 
     A `concurrent.futures.Future`, so that `concurrent.futures.wait` and `asyncio.wrap_future` take it. A call that has
-    begun cannot be cancelled; one that waits for a thread can.
+    begun cannot be cancelled; one that waits for a thread or for its turn can. A call goes on when nobody holds its
+    future.
     """
 
 
+class _Submitted:
+    """A call that threads of a queue run, from turn to turn."""
+
+    __slots__ = ("_finish", "_future", "_invocation", "_queue")
+
+    def __init__(
+        self,
+        invocation: _native.Invocation,
+        finish: Callable[[_native.Invocation], Any],
+        future: Future,
+        tasks: queue.SimpleQueue[_Submitted | None],
+    ) -> None:
+        self._invocation = invocation
+        self._finish = finish
+        self._future = future
+        self._queue = tasks
+
+    def run(self) -> None:
+        """Run until the call ends or yields."""
+        future, invocation = self._future, self._invocation
+        if not future.running() and not future.set_running_or_notify_cancel():
+            invocation.abandon()
+            return
+        try:
+            status = Status(invocation.resume(_STEPS))
+            while status is Status.WAITING:
+                while not invocation.wait(_WAIT_S):
+                    pass
+                status = Status(invocation.resume(_STEPS))
+            if status is not Status.DONE:
+                self._queue.put(self)
+                return
+            result = self._finish(invocation)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
 class CallQueue:
-    """Threads that run submitted calls. A call that yields goes to the back of the queue: it holds no thread."""
+    """Threads that run submitted calls. A call that yields goes to the back of the queue, and one whose turn has not
+    come is not in it: neither holds a thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._executor: concurrent.futures.ThreadPoolExecutor | None = None
+        self._threads: list[threading.Thread] = []
+        # A turn may come while the garbage collector drops a call, inside anything at all. A SimpleQueue may be put to
+        # even then, which nothing with a lock written in Python may.
+        self._tasks: queue.SimpleQueue[_Submitted | None] = queue.SimpleQueue()
         self._owner = 0
+        """The process that the threads are of."""
+        self._ended = False
 
-    def _threads(self) -> concurrent.futures.ThreadPoolExecutor:
+    def _start(self) -> None:
+        """Start the threads, once for each process: after a fork the child has none."""
         with self._lock:
-            # After a fork the child has no threads: it makes its own.
-            if self._executor is None or self._owner != os.getpid():
-                workers = max(2, os.cpu_count() or 1)
-                self._executor = concurrent.futures.ThreadPoolExecutor(workers, "tesselle-call")
-                self._owner = os.getpid()
-            return self._executor
+            if self._owner == os.getpid():
+                return
+            if self._ended:
+                raise InvocationError("the process is ending: a call can be made, but not submitted")
+            if self._owner == 0:
+                atexit.register(self._finish)
+            self._tasks = queue.SimpleQueue()
+            workers = max(2, os.cpu_count() or 1)
+            self._threads = [
+                threading.Thread(target=_serve, args=(self._tasks,), name=f"tesselle-call_{i}", daemon=True)
+                for i in range(workers)
+            ]
+            for thread in self._threads:
+                thread.start()
+            self._owner = os.getpid()
+
+    def _finish(self) -> None:
+        """Let the process end when what was submitted is done, but for calls that wait for a turn that never comes."""
+        if self._owner != os.getpid():
+            return
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+        while not self._tasks.empty():
+            task = self._tasks.get()
+            if task is not None:
+                task.run()
+        self._owner, self._ended = 0, True
 
     def submit(self, invocation: _native.Invocation, finish: Callable[[_native.Invocation], Any]) -> Future:
         """Run a call to its end; the future gets what `finish` makes of it."""
+        if self._owner != os.getpid():
+            self._start()
         future = Future()
-
-        def start() -> None:
-            if future.set_running_or_notify_cancel():
-                step()
-
-        def step() -> None:
-            try:
-                status = Status(invocation.resume(_STEPS))
-                while status is Status.WAITING:
-                    while not invocation.wait(_WAIT_S):
-                        pass
-                    status = Status(invocation.resume(_STEPS))
-                if status is Status.DONE:
-                    result = finish(invocation)
-                else:
-                    self._threads().submit(step)
-                    return
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        self._threads().submit(start)
+        invocation.on_turn(functools.partial(self._tasks.put, _Submitted(invocation, finish, future, self._tasks)))
         return future
 
 
-_STEPS = 1 << 16
-_WAIT_S = 1.0
+def _serve(tasks: queue.SimpleQueue[_Submitted | None]) -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+        del task  # a thread that waits must not keep the last call's arguments
+
 
 QUEUE = CallQueue()
 """The calls of all programs share the threads."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tesselle.runtime import _native
 
 if TYPE_CHECKING:
-    from tesselle.runtime.program import Function
+    from tesselle.runtime.function import Function
 
 
 class Status(enum.IntEnum):

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from tesselle.artifact.reader import ArtifactReader
 from tesselle.artifact.schema import ExecutableRecord
+from tesselle.artifact.vm_isa import DTYPE_CODES
 from tesselle.runtime import _native
 from tesselle.runtime.hal.device import Device
 from tesselle.runtime.hal.drivers.cpu import CpuDevice
@@ -86,6 +87,12 @@ def load(
             host_functions,
             MAX_CALL_DEPTH,
             limit,
+            [
+                (v.name, v.vm_global, DTYPE_CODES[v.dtype], [-1 if d is None else d for d in v.shape])
+                for v in manifest.variables
+            ],
+            manifest.initializer,
+            [f.vm_function for f in manifest.functions if f.updates],
         )
         return Program(native, manifest, opened, transfers)
     except ArtifactError as error:

@@ -5,9 +5,10 @@
     ├── VerifyError           IR that breaks a rule of its dialect
     ├── Unsupported           a valid program that needs something Tesselle does not have
     ├── OptionError           a value of an option, a target or a device string that makes no sense
-    ├── ArtifactError         a `.tsl` file that cannot be trusted or read
+    ├── ArtifactError         a `.tsl` or safetensors file that cannot be trusted or read
     ├── InvocationError       a call with wrong arguments, or of a function that is not there
     ├── ExecutionError        a program that failed while it ran
+    │   └── SessionError      a session that an earlier failure has left unusable
     └── CompilerError         a fault of Tesselle itself, with phase, pass and how to reproduce it
 
 Every error carries one or more `Diagnostic`s: a rule, a place, a text, and notes.
@@ -95,7 +96,7 @@ class OptionError(TesselleError):
 
 
 class ArtifactError(TesselleError):
-    """A `.tsl` file that cannot be trusted or read."""
+    """A `.tsl` or safetensors file that cannot be trusted or read."""
 
 
 class InvocationError(TesselleError):
@@ -104,6 +105,10 @@ class InvocationError(TesselleError):
 
 class ExecutionError(TesselleError):
     """A program that failed while it ran."""
+
+
+class SessionError(ExecutionError):
+    """A session whose variables a failed call has left halfway; `reset` or `load_state_dict` makes it usable again."""
 
 
 class CompilerError(TesselleError):
