@@ -8,6 +8,7 @@ Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learner
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,6 +20,8 @@ import tesselle.jax
 
 State = dict[str, Any]
 EPSILON = 1e-5
+PREFIXES = (128, 256, 512)
+"""Lengths of the cache for which attention has code of its own, below its capacity."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,19 @@ def attend(query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.A
     return mixed.reshape(mixed.shape[0], -1)
 
 
+def attend_prefix(query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array) -> jax.Array:
+    """`attend` to the shortest prefix of the cache that holds every token so far: a short text reads little of it."""
+    capacity = keys.shape[1]
+    lengths = [*(n for n in PREFIXES if n < capacity), capacity]
+    end = position + query.shape[1]
+    branches = [partial(_attend_first, length) for length in lengths]
+    return jax.lax.switch(sum(jnp.int32(end > n) for n in lengths[:-1]), branches, query, keys, values, position)
+
+
+def _attend_first(length: int, query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array) -> jax.Array:
+    return attend(query, keys[:, :length], values[:, :length], position)
+
+
 def mlp(params: State, x: jax.Array) -> jax.Array:
     return dense(params["contract"], jax.nn.gelu(dense(params["expand"], x)))
 
@@ -115,7 +131,7 @@ def extend(config: Config, state: State, tokens: jax.Array) -> tuple[State, jax.
         keys = jax.lax.dynamic_update_slice(kept["keys"], key, (0, position, 0))
         values = jax.lax.dynamic_update_slice(kept["values"], value, (0, position, 0))
         cache.append({"keys": keys, "values": values})
-        x = x + dense(layer["project"], attend(query, keys, values, position))
+        x = x + dense(layer["project"], attend_prefix(query, keys, values, position))
         x = x + mlp(layer, layer_norm(layer["norm_2"], x))
     last = layer_norm(params["norm"], x[-1:])[0]
     return {**state, "cache": cache, "position": position + tokens.shape[0]}, params["tokens"] @ last

@@ -77,7 +77,7 @@ def test_leaves_are_globals() -> None:
     value = found["params.dense.kernel"].value
     assert isinstance(value, DenseElements)
     np.testing.assert_array_equal(value.array, state()["params"]["dense"]["kernel"])
-    assert value.array is m.variables["params.dense.kernel"], "initial values are not copied"
+    assert value.array is m.leaves["params.dense.kernel"], "initial values are not copied"
 
 
 def test_signatures_have_no_state() -> None:
@@ -240,17 +240,21 @@ def test_callbacks_are_refused() -> None:
 
 def test_states_and_dictionaries() -> None:
     m = StatefulModule(state())
-    values = m.to_dict(state())
-    assert list(values) == list(m.variables)
+    m.add("train", train, X)
+    assert m.variables == {"params.dense.kernel", "steps"}
+    values = m.to_dict({**state(), "steps": 3})
+    assert list(values) == ["params.dense.kernel", "steps"]
     back = m.to_state(values)
     assert jax.tree_util.tree_structure(back) == jax.tree_util.tree_structure(state())
-    partly = m.to_state({"steps": np.int32(7)})
-    assert partly["steps"] == 7
-    np.testing.assert_array_equal(partly["params"]["dense"]["kernel"], state()["params"]["dense"]["kernel"])
+    assert back["steps"] == 3
+    np.testing.assert_array_equal(back["params"]["dense"]["kernel"], state()["params"]["dense"]["kernel"])
+    assert back["scales"][1] == 2.0
     with pytest.raises(KeyError, match="no leaf of the state is called 'step'"):
         m.to_state({"step": np.int32(7)})
     with pytest.raises(VerifyError, match=r"the given state changes state\['steps'\] from int32\[\] to float32\[\]"):
         m.to_dict({**state(), "steps": 0.0})
+    with pytest.raises(VerifyError, match=r"state\['scales'\]\[1\] is a constant of the program"):
+        m.to_dict({**state(), "scales": [np.ones(4, np.float32), 2.5]})
 
 
 def test_globals_are_immutable_where_no_function_changes_them() -> None:

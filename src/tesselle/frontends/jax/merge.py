@@ -30,8 +30,8 @@ _NOTHING: Mapping[str, Attribute] = {}
 
 
 @dataclass(frozen=True)
-class Variable:
-    """A leaf of the state: its name, and what it holds at first."""
+class StateLeaf:
+    """A leaf of the state: what its global is called, and its initial value."""
 
     name: str
     value: np.ndarray[Any, Any]
@@ -45,8 +45,8 @@ class Variable:
 class StatefulFunction:
     """An exported function whose first arguments are the leaves of the state.
 
-    With `writes`, its first results are the leaves again. `arguments` and `results` name the others; an empty name is
-    none.
+    With `writes`, its first results are the leaves again; `stored` names those of them that are not what went in.
+    `arguments` and `results` name the others; an empty name is none.
     """
 
     name: str
@@ -54,41 +54,37 @@ class StatefulFunction:
     arguments: tuple[str, ...]
     results: tuple[str, ...]
     writes: bool
+    stored: frozenset[str]
     location: Location
 
 
-def merge_functions(name: str, variables: Sequence[Variable], functions: Sequence[StatefulFunction]) -> ModuleOp:
-    """The verified module of `functions` over `variables`. A variable that none of them changes is constant."""
+def changed_arguments(exported: Any, count: int) -> list[int]:
+    """Which of the first `count` arguments do not come back as they went in, as the first results."""
+    module = import_exported(exported)
+    functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
+    main = functions["main"]
+    values = main.entry.terminator.operands[:count]
+    return [i for i, value in enumerate(values) if _origin(value, functions) is not main.args[i]]
+
+
+def merge_functions(name: str, leaves: Sequence[StateLeaf], functions: Sequence[StatefulFunction]) -> ModuleOp:
+    """The verified module of `functions` over the state. A leaf that none of them changes is constant."""
     module = ModuleOp.empty(name)
-    mains: list[tuple[StatefulFunction, FuncOp, Sequence[Value | None]]] = []
-    taken = {v.name for v in variables} | {f.name for f in functions}
+    stored = frozenset[str]().union(*(f.stored for f in functions))
+    for leaf in leaves:
+        value = DenseElements(leaf.value, leaf.type)
+        module.body.append(GlobalOp(leaf.name, leaf.type, leaf.name in stored, value, "private"))
+    taken = {leaf.name for leaf in leaves} | {f.name for f in functions}
     for function in functions:
         source = import_exported(function.exported)
         main = source.lookup("main")
         assert isinstance(main, FuncOp)
-        changes = _changes(source, main, len(variables)) if function.writes else (None,) * len(variables)
         _rename(source, main, function.name, taken)
+        _use_globals(main, function, leaves, stored)
         for op in source.body:
             module.body.append(op.detach())
-        mains.append((function, main, changes))
-    first = module.body.first
-    stored: set[str] = set()
-    for _, _, changes in mains:
-        stored.update(v.name for v, change in zip(variables, changes, strict=True) if change is not None)
-    for v in variables:
-        mutable = v.name in stored
-        module.body.insert(GlobalOp(v.name, v.type, mutable, DenseElements(v.value, v.type), "private"), first)
-    for function, main, changes in mains:
-        _use_globals(main, function, variables, changes, stored)
     verify_all(module)
     return module
-
-
-def _changes(module: ModuleOp, main: FuncOp, count: int) -> list[Value | None]:
-    """What `main` returns for each of the first `count` arguments; None where that is the argument itself."""
-    functions = {name: op for name, op in module.symbols() if isinstance(op, FuncOp)}
-    values = main.entry.terminator.operands[:count]
-    return [None if _origin(value, functions) is main.args[i] else value for i, value in enumerate(values)]
 
 
 def _origin(value: Value, functions: Mapping[str, FuncOp]) -> Value:
@@ -139,34 +135,28 @@ def _renamed(attribute: Attribute, names: Mapping[str, str]) -> Attribute:
             return attribute
 
 
-def _use_globals(
-    main: FuncOp,
-    function: StatefulFunction,
-    variables: Sequence[Variable],
-    changes: Sequence[Value | None],
-    stored: set[str],
-) -> None:
-    """Load the state where it was an argument, and store it where it was a result."""
-    count = len(variables)
+def _use_globals(main: FuncOp, function: StatefulFunction, leaves: Sequence[StateLeaf], stored: frozenset[str]) -> None:
+    """Load the state where it was an argument, and store it where it was a result. `stored`: by any function."""
+    count = len(leaves)
     t = main.function_type
     argument_attrs = list(main.arg_attrs or (_NOTHING,) * len(t.inputs))[count:]
     result_attrs = list(main.res_attrs or (_NOTHING,) * len(t.results))
     terminator = main.entry.terminator
     assert isinstance(terminator, ReturnOp)
     results = list(terminator.operands)
-    store = Builder.before_op(terminator)
     if function.writes:
+        store = Builder.before_op(terminator)
+        for leaf, value in zip(leaves, results[:count], strict=True):
+            if leaf.name in function.stored:
+                store.insert(GlobalStoreOp(SymbolRef(leaf.name), value))
         results, result_attrs = results[count:], result_attrs[count:]
-        for v, change in zip(variables, changes, strict=True):
-            if change is not None:
-                store.insert(GlobalStoreOp(SymbolRef(v.name), change))
         terminator.set_operands(results)
     load = Builder(main.entry, main.entry.first, main.location)
-    for v, argument in zip(variables, main.entry.args[:count], strict=True):
+    for leaf, argument in zip(leaves, main.entry.args[:count], strict=True):
         if argument.uses:
-            load_op = GlobalLoadOp if v.name in stored else GlobalLoadConstOp
-            argument.replace_all_uses_with(load.insert(load_op(SymbolRef(v.name), argument.type)).result)
-    for _ in variables:
+            load_op = GlobalLoadOp if leaf.name in stored else GlobalLoadConstOp
+            argument.replace_all_uses_with(load.insert(load_op(SymbolRef(leaf.name), argument.type)).result)
+    for _ in leaves:
         main.entry.erase_arg(0)
     main.location = function.location
     main.sym_visibility = "public"

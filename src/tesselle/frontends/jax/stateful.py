@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.frontends.jax.merge import StatefulFunction, Variable, merge_functions
+from tesselle.frontends.jax.merge import StatefulFunction, StateLeaf, changed_arguments, merge_functions
 from tesselle.frontends.jax.pytrees import flatten, import_jax_module
 from tesselle.support.diagnostics import Diagnostic, InvocationError, Unsupported, VerifyError
 from tesselle.support.dtypes import from_numpy
@@ -42,22 +43,26 @@ class StatefulModule:
     def __init__(self, state: Any, *, name: str = "module") -> None:
         self.name = name
         leaves, self._tree = flatten(state)
-        self._variables: dict[str, Variable] = {}
+        self._leaves: dict[str, np.ndarray[Any, Any]] = {}
         self._paths: dict[str, str] = {}
         for leaf in leaves:
-            shown = f"state{leaf.path}"
-            variable = Variable(symbol_of(leaf.name), _array(leaf.value, shown))
-            if variable.name in self._variables:
-                message = f"{self._paths[variable.name]} and {shown} would both be called '{variable.name}'"
+            shown, symbol = f"state{leaf.path}", symbol_of(leaf.name)
+            if symbol in self._leaves:
+                message = f"{self._paths[symbol]} and {shown} would both be called '{symbol}'"
                 raise VerifyError(message, rule="jax.state")
-            self._variables[variable.name] = variable
-            self._paths[variable.name] = shown
+            self._leaves[symbol] = _array(leaf.value, shown)
+            self._paths[symbol] = shown
         self._functions: dict[str, StatefulFunction] = {}
 
     @property
-    def variables(self) -> Mapping[str, np.ndarray[Any, Any]]:
+    def leaves(self) -> Mapping[str, np.ndarray[Any, Any]]:
         """Name → initial value of every leaf, in the order of the tree."""
-        return {name: variable.value for name, variable in self._variables.items()}
+        return MappingProxyType(self._leaves)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names of the leaves that some function changes."""
+        return frozenset[str]().union(*(f.stored for f in self._functions.values()))
 
     def add(
         self,
@@ -80,12 +85,10 @@ class StatefulModule:
         """
         jax = import_jax_module()
         place = _place(function)
-        if name in self._functions or name in self._variables:
+        if name in self._functions or name in self._leaves:
             what = "a function" if name in self._functions else "a leaf of the state"
             raise VerifyError(f"the name '{name}' is taken by {what}", place, "jax.name")
-        state = self._tree.unflatten(
-            [jax.ShapeDtypeStruct(v.value.shape, v.value.dtype) for v in self._variables.values()]
-        )
+        state = self._tree.unflatten([jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._leaves.values()])
         export = import_jax_module("jax.export").export(
             jax.jit(function), platforms=("cpu",), disabled_checks=disabled_checks
         )
@@ -98,13 +101,15 @@ class StatefulModule:
             raise Unsupported(f"'{name}' has effects that JAX orders by tokens: {effects}", place, "jax.export")
         outputs = exported.out_tree.unflatten(exported.out_avals)
         results = outputs if reads_only else self._check_state(name, place, outputs)
-        argument_names = _argument_names(function, specs)
+        names = list(self._leaves)
+        changed = [] if reads_only else changed_arguments(exported, len(names))
         self._functions[name] = StatefulFunction(
             name=name,
             exported=exported,
-            arguments=tuple(argument_names),
+            arguments=tuple(_argument_names(function, specs)),
             results=tuple("" if _is_position(leaf.name) else leaf.name for leaf in flatten(results)[0]),
             writes=not reads_only,
+            stored=frozenset(names[i] for i in changed),
             location=place,
         )
 
@@ -112,24 +117,33 @@ class StatefulModule:
         """The program as one verified module of StableHLO and ml_program. Errors: InvocationError (no function)."""
         if not self._functions:
             raise InvocationError(f"the stateful module '{self.name}' has no functions: add some first")
-        return merge_functions(self.name, list(self._variables.values()), list(self._functions.values()))
+        leaves = [StateLeaf(name, value) for name, value in self._leaves.items()]
+        return merge_functions(self.name, leaves, list(self._functions.values()))
 
     def to_dict(self, state: Any) -> dict[str, np.ndarray[Any, Any]]:
-        """The leaves of a state by name, as `Session.load_state_dict` takes them. Errors: VerifyError as in `add`."""
+        """The variables' values in a state, as `Session.load_state_dict` takes them.
+
+        Errors: VerifyError as in `add`, and where a leaf that is a constant of the program has another value.
+        """
         leaves, tree = flatten(state)
         arrays = [_array(leaf.value, f"state{leaf.path}") for leaf in leaves]
         self._check_leaves("the given state", UNKNOWN, tree.unflatten(arrays))
-        return dict(zip(self._variables, arrays, strict=True))
+        variables = self.variables
+        for (name, constant), array in zip(self._leaves.items(), arrays, strict=True):
+            if name not in variables and array is not constant and array.tobytes() != constant.tobytes():
+                message = f"{self._paths[name]} is a constant of the program: no function changes it"
+                raise VerifyError(message, rule="jax.state")
+        return {name: array for name, array in zip(self._leaves, arrays, strict=True) if name in variables}
 
     def to_state(self, values: Mapping[str, np.ndarray[Any, Any]]) -> Any:
         """The state as a pytree, of what `Session.state_dict` gives; what `values` lacks has its initial value.
 
         Errors: KeyError (a name that is no leaf).
         """
-        unknown = [name for name in values if name not in self._variables]
+        unknown = [name for name in values if name not in self._leaves]
         if unknown:
             raise KeyError(f"no leaf of the state is called '{unknown[0]}'")
-        return self._tree.unflatten([values.get(name, v.value) for name, v in self._variables.items()])
+        return self._tree.unflatten([values.get(name, initial) for name, initial in self._leaves.items()])
 
     def _check_state(self, name: str, place: Location, outputs: Any) -> Any:
         """The results beside the new state, which must have the types of the old one."""
@@ -150,7 +164,7 @@ class StatefulModule:
             if path not in found:
                 texts.append(f"{who} drops {path} from the state")
                 continue
-            was, now = _type_text(self._variables[name].value), _type_text(found.pop(path))
+            was, now = _type_text(self._leaves[name]), _type_text(found.pop(path))
             if was != now:
                 texts.append(f"{who} changes {path} from {was} to {now}")
         texts.extend(f"{who} adds {path} to the state" for path in found)
