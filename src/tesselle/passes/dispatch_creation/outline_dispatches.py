@@ -14,6 +14,7 @@ from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.dispatch_creation.clone_into_regions import updated_in_place
 from tesselle.passes.dispatch_creation.describe import describe
+from tesselle.passes.dispatch_creation.in_place import overwritten
 from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import fold
 
@@ -58,6 +59,8 @@ class _Outliner:
         self.updates: list[tuple[Op, int]] = []
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
+        self.overwritten = overwritten(region)
+        """Uses of variables that results overwrite element by element."""
 
     def run(self) -> flow.ExecutableOp:
         region, body = self.region, self.region.body.block
@@ -102,8 +105,10 @@ class _Outliner:
         """The values from outside, by how they are used."""
         region = self.region.body
         block = region.block
+        uses = set(self.overwritten.values())
         for op in region.walk():
             keep = updated_in_place(op) if op.parent is block else ()
+            keep += tuple(i for i in range(len(op.operands)) if (op, i) in uses)
             for i, v in enumerate(op.operands):
                 if region.is_ancestor_of(v.parent_region):
                     continue
@@ -119,16 +124,13 @@ class _Outliner:
         """For each result the argument that it updates in place."""
         terminator = self.region.body.block.terminator
         tied: list[int | None] = []
-        for v in terminator.operands:
+        for i, v in enumerate(terminator.operands):
             op = v.defining_op
-            found: int | None = None
-            if op is not None:
+            use = self.overwritten.get(i)
+            if use is None and op is not None:
                 places = updated_in_place(op)
-                if places:
-                    use = (op, places[op.results.index(v)])
-                    if use in self.updates:
-                        found = len(self.reads) + self.updates.index(use)
-            tied.append(found)
+                use = (op, places[op.results.index(v)]) if places else None
+            tied.append(len(self.reads) + self.updates.index(use) if use in self.updates else None)
         return tuple(tied)
 
     def _result_dims(self, result: Value) -> list[Value]:

@@ -12,8 +12,7 @@ from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
-from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.ir.types import Type
+from tesselle.ir.rewrite import add_results, eliminate_dead_code
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.passes.stream.copy_on_write import Carry, Roots
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
@@ -422,14 +421,6 @@ def _require_known_outside(op: scf.IfOp, size: Value) -> None:
         )
 
 
-def add_results(op: Op, types: list[Type]) -> list[OpResult]:
-    """Further results of an operation, after those that it has."""
-    first = len(op.results)
-    new = [OpResult(t, op, first + i) for i, t in enumerate(types)]
-    op.results = (*op.results, *new)
-    return new
-
-
 def _drop_resources(op: Op) -> None:
     """Take resources out of what control flow carries; nothing reads them any more."""
     keep = [i for i, r in enumerate(op.results) if not isinstance(r.type, ResourceType)]
@@ -455,12 +446,12 @@ def _loop_args(loop: Op) -> list[BlockArgument]:
 
 
 def _is_border(op: Op) -> bool:
-    return isinstance(op, stream.TensorImportOp | stream.TensorDimOp)
+    return isinstance(op, stream.TensorImportOp | stream.TensorDimOp | stream.VariableLoadOp)
 
 
 def _carries_of(function: func.FuncOp) -> Roots:
     """How each loop carries each resource, read off the form that copy-on-write leaves. Inner loops first."""
-    roots = Roots()
+    roots = Roots(function)
     loops = [op for op in function.walk() if isinstance(op, scf.ForOp | scf.WhileOp)]
     for loop in reversed(loops):
         yielded = loop.regions[-1].block.terminator.operands

@@ -6,6 +6,8 @@ place of its own. The place of a value is that of its *root*: the value at the b
     loop position, in place:   the yielded value's root is the loop's own argument
     loop position, two places: the yielded value is made anew in the body; the loop goes to and fro between two halves
     scf.if, func.return:       the value is made anew (in the branch), by one operation that may write there directly
+    variables:                 what is made in place of a variable that the function stores to is stored where it is;
+                               anything else is made anew, and the variable holds the new bytes
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from tesselle.dialects.core import arith, builtin, func, scf
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import ResourceType
-from tesselle.ir.attributes import DenseElements
+from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
@@ -84,8 +86,9 @@ class Carry(enum.Enum):
 class Roots:
     """Roots of values, and how loops carry theirs; valid for IR that went through copy-on-write."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: func.FuncOp) -> None:
         self.carries: dict[tuple[Op, int], Carry] = {}
+        self.stored = {op.variable for op in function.entry if isinstance(op, stream.VariableStoreOp)}
 
     def root(self, value: Value) -> Value:
         """The value at the beginning of the chain of in-place updates. Slices are their own roots."""
@@ -139,14 +142,27 @@ class Roots:
         )
 
     def owned(self, root: Value) -> bool:
-        """Whether the bytes may be overwritten: neither an argument's nor a constant's, and no slice of others."""
-        return not isinstance(root.defining_op, stream.TensorImportOp | stream.AsyncConstantOp | stream.AsyncSliceOp)
+        """Whether the bytes may be overwritten: neither an argument's nor a constant's, and no slice of others.
+
+        Those of a variable may when the function stores to it: at its end nobody asks for what it held before.
+        """
+        op = root.defining_op
+        if isinstance(op, stream.TensorImportOp):
+            return variable_of(op) in self.stored
+        return not isinstance(op, stream.AsyncConstantOp | stream.AsyncSliceOp)
+
+
+def variable_of(op: stream.TensorImportOp) -> SymbolRef | None:
+    """The variable that the imported view was loaded from."""
+    load = op.view.defining_op
+    return load.variable if isinstance(load, stream.VariableLoadOp) else None
 
 
 class _Copies:
     def __init__(self, function: func.FuncOp) -> None:
         self.function = function
-        self.roots = Roots()
+        self.roots = Roots(function)
+        self.exported: set[Value] = set()
         self.order: dict[Op, int] = {}
 
     def run(self) -> None:
@@ -230,6 +246,8 @@ class _Copies:
                     self._while(op)
                 case scf.IfOp():
                     self._if(op)
+                case stream.VariableStoreOp():
+                    self._store(op)
                 case func.ReturnOp():
                     self._return(op)
                 case _:
@@ -314,12 +332,26 @@ class _Copies:
         return isinstance(value.defining_op, stream.AsyncSliceOp)
 
     def _return(self, op: func.ReturnOp) -> None:
-        """Results own their bytes: what belongs to others, or is returned twice, is copied."""
-        taken: set[Value] = set()
         for view in op.operands:
-            export = view.defining_op
-            assert isinstance(export, stream.TensorExportOp)
-            root = self.roots.root(export.source)
-            if not self.roots.is_fresh(root) or root in taken or self._is_slice(export.source):
-                root = self._clone(export.source, export, 0)
-            taken.add(root)
+            self._export(view)
+
+    def _export(self, view: Value) -> None:
+        """Results and variables own their bytes: what belongs to others, or is exported twice, is copied."""
+        export = view.defining_op
+        assert isinstance(export, stream.TensorExportOp)
+        root = self.roots.root(export.source)
+        if not self.roots.is_fresh(root) or root in self.exported or self._is_slice(export.source):
+            root = self._clone(export.source, export, 0)
+        self.exported.add(root)
+
+    def _store(self, op: stream.VariableStoreOp) -> None:
+        """What was made in place of the variable is there already; where its sizes may change it needs a new view."""
+        export = op.view.defining_op
+        assert isinstance(export, stream.TensorExportOp)
+        root = self.roots.root(export.source)
+        import_ = root.defining_op
+        if not isinstance(import_, stream.TensorImportOp) or variable_of(import_) != op.variable:
+            self._export(op.view)
+        elif export.tensor.is_static:
+            op.erase()
+            export.erase()
