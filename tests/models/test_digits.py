@@ -74,7 +74,7 @@ def test_trained_weights_go_back_to_jax(program: ts.Program) -> None:
 
 def test_pictures_of_the_loss(tmp_path: Path) -> None:
     losses = [10.0, 5.0, 2.0, 1.0, 1.0, 0.5, 0.2, 0.1, 0.1, 0.1, 0.01]
-    assert sparkline(losses, 3) == "█▅▁"
+    assert sparkline(losses, 3) == "█▄▁"
     path = plot_losses(losses, tmp_path / "loss.png")
     assert path is not None
     assert path.read_bytes().startswith(b"\x89PNG")
