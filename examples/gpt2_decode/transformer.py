@@ -66,7 +66,7 @@ def random_state(config: Config, seed: int = 0) -> State:
         for _ in range(config.layers)
     ]
     cache = [
-        {name: np.zeros((config.heads, config.capacity, config.width), np.float32) for name in ("keys", "values")}
+        {name: np.zeros((config.capacity, config.heads, config.width), np.float32) for name in ("keys", "values")}
         for _ in range(config.layers)
     ]
     params = {
@@ -90,30 +90,30 @@ def dense(params: State, x: jax.Array) -> jax.Array:
 
 
 def split_heads(config: Config, x: jax.Array) -> jax.Array:
-    """[token, 3 · feature] → query, key and value, each [head, token, width]."""
-    return jnp.transpose(x.reshape(x.shape[0], 3, config.heads, config.width), (1, 2, 0, 3))
+    """[token, 3 · feature] → query, key and value, each [token, head, width]."""
+    return jnp.transpose(x.reshape(x.shape[0], 3, config.heads, config.width), (1, 0, 2, 3))
 
 
 def attend(query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array | int) -> jax.Array:
-    """Causal attention: the query of token i sees keys 0 … position + i. [head, token, width] → [token, feature]."""
-    scores = jnp.einsum("hqw,hkw->hqk", query, keys) * np.float32(query.shape[-1] ** -0.5)
-    sees = jnp.arange(keys.shape[1])[None, :] <= position + jnp.arange(query.shape[1])[:, None]
+    """Causal attention: the query of token i sees keys 0 … position + i. [token, head, width] → [token, feature]."""
+    scores = jnp.einsum("qhw,khw->hqk", query, keys) * np.float32(query.shape[-1] ** -0.5)
+    sees = jnp.arange(keys.shape[0])[None, :] <= position + jnp.arange(query.shape[0])[:, None]
     weights = jax.nn.softmax(jnp.where(sees, scores, -jnp.inf), axis=-1)
-    mixed = jnp.einsum("hqk,hkw->qhw", weights, values)
+    mixed = jnp.einsum("hqk,khw->qhw", weights, values)
     return mixed.reshape(mixed.shape[0], -1)
 
 
 def attend_prefix(query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array) -> jax.Array:
     """`attend` to the shortest prefix of the cache that holds every token so far: a short text reads little of it."""
-    capacity = keys.shape[1]
+    capacity = keys.shape[0]
     lengths = [*(n for n in PREFIXES if n < capacity), capacity]
-    end = position + query.shape[1]
+    end = position + query.shape[0]
     branches = [partial(_attend_first, length) for length in lengths]
     return jax.lax.switch(sum(jnp.int32(end > n) for n in lengths[:-1]), branches, query, keys, values, position)
 
 
 def _attend_first(length: int, query: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array) -> jax.Array:
-    return attend(query, keys[:, :length], values[:, :length], position)
+    return attend(query, keys[:length], values[:length], position)
 
 
 def mlp(params: State, x: jax.Array) -> jax.Array:
@@ -128,8 +128,8 @@ def extend(config: Config, state: State, tokens: jax.Array) -> tuple[State, jax.
     cache: list[State] = []
     for layer, kept in zip(params["layers"], state["cache"], strict=True):
         query, key, value = split_heads(config, dense(layer["query_key_value"], layer_norm(layer["norm_1"], x)))
-        keys = jax.lax.dynamic_update_slice(kept["keys"], key, (0, position, 0))
-        values = jax.lax.dynamic_update_slice(kept["values"], value, (0, position, 0))
+        keys = jax.lax.dynamic_update_slice(kept["keys"], key, (position, 0, 0))
+        values = jax.lax.dynamic_update_slice(kept["values"], value, (position, 0, 0))
         cache.append({"keys": keys, "values": values})
         x = x + dense(layer["project"], attend_prefix(query, keys, values, position))
         x = x + mlp(layer, layer_norm(layer["norm_2"], x))
