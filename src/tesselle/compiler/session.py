@@ -40,7 +40,7 @@ def compile(
     """Compile a program into an artifact.
 
     `source`: path of a file of MLIR text or bytecode, text or bytes themselves, `jax.stages.Lowered`,
-    `jax.export.Exported`, or a module.
+    `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module.
     `progress` is called as phases, passes and kernels are done.
 
     Errors: ParseError, VerifyError, Unsupported (all operations at once), OptionError; CompilerError for faults of the

@@ -13,7 +13,8 @@ def import_program(source: object) -> ModuleOp:
     """The verified module of any program that Tesselle takes.
 
     `source`: the path of a file of MLIR text or bytecode, text or bytes themselves, `jax.stages.Lowered`,
-    `jax.export.Exported`, or a module already. Errors: TypeError for anything else; those of the reader.
+    `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module already. Errors: TypeError for anything else;
+    those of the reader.
     """
     from tesselle.dialects.core.builtin import ModuleOp
     from tesselle.ir.verify import verify_all
@@ -30,6 +31,6 @@ def import_program(source: object) -> ModuleOp:
     if is_jax_program(source):
         return import_jax(source)
     raise TypeError(
-        f"{type(source).__name__} is no program: expected a path, MLIR text or bytecode, jax.stages.Lowered"
-        " or jax.export.Exported"
+        f"{type(source).__name__} is no program: expected a path, MLIR text or bytecode, jax.stages.Lowered,"
+        " jax.export.Exported or tesselle.jax.StatefulModule"
     )

@@ -1,5 +1,9 @@
-"""Programs of JAX: `jax.stages.Lowered` and `jax.export.Exported`. Imports JAX only where such an object is given."""
+"""Programs of JAX: `jax.stages.Lowered`, `jax.export.Exported`, and functions that share state (`StatefulModule`).
+
+Imports JAX only where such an object is given or made.
+"""
 
 from tesselle.frontends.jax.importer import import_jax, is_jax_program
+from tesselle.frontends.jax.stateful import StatefulModule
 
-__all__ = ["import_jax", "is_jax_program"]
+__all__ = ["StatefulModule", "import_jax", "is_jax_program"]

@@ -1,99 +1,37 @@
-"""Reads programs that JAX lowered or exported.
-
-They are taken as MLIR bytecode, which jaxlib writes and Tesselle reads many times faster than text. Arguments that JAX
-dropped because nothing uses them are put back, so that the program is called like the function it came from.
-"""
+"""Reads programs of JAX: lowered and exported functions, and modules of several functions that share state."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.dialects.core.func import FuncOp
-from tesselle.ir.attributes import Attribute
-from tesselle.ir.bytecode import parse_bytecode
-from tesselle.ir.core import BlockArgument
-from tesselle.ir.types import FunctionType, TensorType
+from tesselle.frontends.jax.functions import import_exported, import_lowered
+from tesselle.frontends.jax.stateful import StatefulModule
 from tesselle.ir.verify import verify_all
-from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import from_numpy
 
 
 def is_jax_program(source: object) -> bool:
-    """Whether `source` is a `jax.stages.Lowered` or a `jax.export.Exported`."""
+    """Whether `source` is a `jax.stages.Lowered`, a `jax.export.Exported` or a `tesselle.jax.StatefulModule`."""
     cls = type(source)
-    return cls.__module__.split(".", 1)[0] == "jax" and cls.__name__ in ("Lowered", "Exported")
+    if cls.__module__.split(".", 1)[0] == "jax":
+        return cls.__name__ in ("Lowered", "Exported")
+    return isinstance(source, StatefulModule)
 
 
 def import_jax(source: Any) -> ModuleOp:
-    """The verified module of a lowered or exported function of JAX, with the locations of its Python source.
+    """The verified module of a program of JAX, with the locations of its Python source.
 
+    A lowered or exported function is called `main`; the functions of a stateful module have the names they were given.
     Errors: VerifyError, Unsupported (unknown operations, element types that have no tensors), TypeError for other
     objects.
     """
     if not is_jax_program(source):
-        raise TypeError(f"expected a jax.stages.Lowered or jax.export.Exported, found {type(source).__name__}")
-    if type(source).__name__ == "Exported":
-        module = _import_bytecode(source.mlir_module_serialized)
-        kept: Sequence[int] = sorted(source.module_kept_var_idx)
-        avals: list[Any] = list(source.in_avals)
-    else:
-        module = import_mlir_module(source.compiler_ir("stablehlo"))
-        # The arguments that survived are known only here; without the entry nothing was dropped.
-        kept = sorted(source._lowering.compile_args.get("kept_var_idx", ()))
-        avals = sys.modules["jax"].tree_util.tree_leaves(source.in_avals)
-    main = module.lookup("main")
-    if isinstance(main, FuncOp):
-        _restore_arguments(main, kept, avals)
+        raise TypeError(
+            "expected a jax.stages.Lowered, jax.export.Exported or tesselle.jax.StatefulModule,"
+            f" found {type(source).__name__}"
+        )
+    if isinstance(source, StatefulModule):
+        return source.to_module()
+    module = import_exported(source) if type(source).__name__ == "Exported" else import_lowered(source)
     verify_all(module)
     return module
-
-
-def import_mlir_module(mlir_module: Any) -> ModuleOp:
-    """The module that a module of jaxlib's MLIR holds, not verified."""
-    file = io.BytesIO()
-    mlir_module.operation.write_bytecode(file)
-    return _import_bytecode(file.getbuffer())
-
-
-def _import_bytecode(data: bytes | memoryview) -> ModuleOp:
-    module = parse_bytecode(data, "<jax>")
-    assert isinstance(module, ModuleOp)
-    return module
-
-
-def _restore_arguments(main: FuncOp, kept: Sequence[int], avals: list[Any]) -> None:
-    """Put back the arguments of `main` that JAX dropped; `kept` holds the positions of those that are left."""
-    t = main.function_type
-    if len(t.inputs) == len(avals) or len(kept) != len(t.inputs) or main.is_declaration:
-        return
-    block = main.entry
-    args: list[BlockArgument] = []
-    nothing: Mapping[str, Attribute] = {}
-    attrs = list(main.arg_attrs or (nothing,) * len(t.inputs))
-    left = iter(zip(block.args, attrs, strict=True))
-    new_attrs: list[Mapping[str, Attribute]] = []
-    for i, aval in enumerate(avals):
-        if i in kept:
-            arg, attr = next(left)
-        else:
-            arg, attr = BlockArgument(_type_of(aval), block, i), nothing
-        arg.index = i
-        args.append(arg)
-        new_attrs.append(attr)
-    block.args = args
-    main.function_type = FunctionType(tuple(a.type for a in args), t.results)
-    main.attributes.pop("arg_attrs", None)
-    if any(new_attrs):
-        main.arg_attrs = tuple(new_attrs)
-
-
-def _type_of(aval: Any) -> TensorType:
-    shape = tuple(d if isinstance(d, int) else None for d in aval.shape)
-    try:
-        return TensorType(shape, from_numpy(aval.dtype))
-    except (KeyError, TypeError) as error:
-        raise Unsupported(f"an argument of element type {aval.dtype} has no tensor") from error
