@@ -76,7 +76,13 @@ PHASES: tuple[Phase, ...] = (
     Phase(
         "dispatch-creation",
         "what runs together on the device stands in dispatch regions",
-        lambda o: (ResolveDims(), CheckShapes(), PrepareDispatches(), FormDispatchRegions(), CloneIntoRegions()),
+        lambda o: (
+            ResolveDims(),
+            CheckShapes(),
+            PrepareDispatches(),
+            FormDispatchRegions(),
+            CloneIntoRegions(),
+        ),
         frozenset({Fact.LINALG}),
     ),
     Phase(

@@ -456,6 +456,13 @@ class Op:
         self.detach()
         self.drop_all_references()
 
+    def add_results(self, types: Sequence[Type]) -> list[OpResult]:
+        """Further results, after those that there are."""
+        first = len(self.results)
+        new = [OpResult(t, self, first + i) for i, t in enumerate(types)]
+        self.results = (*self.results, *new)
+        return new
+
     def replace_with(self, values: Sequence[Value] | Value) -> None:
         """Give all uses of the results to `values` and erase the operation."""
         new = (values,) if isinstance(values, Value) else values

@@ -30,6 +30,16 @@ def optimization_barrier(op: flow.OptimizationBarrierOp, *values: Array) -> list
     return list(values)
 
 
+@semantics(flow.TensorTieShapeOp)
+def tie_shape(op: flow.TensorTieShapeOp, value: Array, *dims: Array) -> Array:
+    """The operand. ExecutionError when its dimensions are others."""
+    open_dims = [n for n, d in zip(value.shape, tensor_type(op.source).shape, strict=True) if d is None]
+    if open_dims != [int(d) for d in dims]:
+        found = ", ".join(str(int(d)) for d in dims)
+        raise ExecutionError(f"a tensor of shape {value.shape} stands beside the sizes {found}", op.location, op.name)
+    return value
+
+
 @semantics(flow.AssertOp)
 def check_assertion(op: flow.AssertOp, condition: Array) -> list[Array]:
     if not condition:

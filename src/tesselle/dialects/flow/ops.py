@@ -117,6 +117,25 @@ class TensorReshapeOp(Op):
     result_type: TensorType = result_type_def()
 
 
+@op("flow.tensor.tie_shape")
+class TensorTieShapeOp(Op):
+    """The operand, whose dynamic dimensions are `dims`, in order: control flow hands them on beside it.
+
+    Not pure, though it does nothing: it says what the sizes are, also of a tensor that nothing reads.
+    """
+
+    source: Value = operand_def()
+    dims: Sequence[Value] = variadic_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [self.source.type]
+
+    def check(self) -> None:
+        t = self.source.type
+        need = t.shape.count(None) if isinstance(t, TensorType) else 0
+        self.require(need == len(self.dims), "dims", f"{need} dynamic dimensions, {len(self.dims)} operands")
+
+
 @op("flow.tensor.slice", PURE)
 class TensorSliceOp(Op):
     """The elements from `offset` on, in row-major order, as many as the result has; no data moves."""

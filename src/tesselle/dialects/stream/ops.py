@@ -183,6 +183,17 @@ class AsyncDispatchOp(Op):
         return self.sizes[len(self.resources) :]
 
 
+@op("stream.async.tie")
+class AsyncTieOp(Op):
+    """The operand, which has `size` bytes: control flow hands it on, and may have changed its size. Tied to it."""
+
+    source: Value = operand_def()
+    size: Value = operand_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [RESOURCE]
+
+
 @op("stream.async.load")
 class AsyncLoadOp(Op):
     """The scalar at byte `offset` of `source`; the host waits for it."""

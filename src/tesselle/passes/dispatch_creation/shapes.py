@@ -2,6 +2,7 @@
 
 `Shapes` says for every tensor its dimensions: integers, or index values that stand before any use of the tensor. They
 are found from the operations that make the tensors; only arguments and variables are asked at run time (tensor.dim).
+What control flow hands on has the dimensions that it came in with, unless a flow.tensor.tie_shape says others.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ def is_from_outside(value: Value) -> bool:
     if isinstance(value, BlockArgument):
         return isinstance(value.block.parent_op, func.FuncOp)
     return isinstance(value.defining_op, ml_program.GlobalLoadOp)
+
+
+def is_carried(value: Value) -> bool:
+    """Whether control flow hands the value on: an argument of a loop's regions, or a result of a loop or a branch."""
+    op = value.block.parent_op if isinstance(value, BlockArgument) else value.defining_op
+    return isinstance(op, scf.ForOp | scf.WhileOp | scf.IfOp)
 
 
 class Shapes:
@@ -65,8 +72,15 @@ class Shapes:
         return IndexBuilder(_builder_at(place)).value(size)
 
     def _find(self, value: Value, t: TensorType) -> tuple[Size, ...]:
-        dims = self._find_dynamic(value, t)
+        dims = self._carried(value, t) if is_carried(value) else self._find_dynamic(value, t)
         return tuple(self._resolved(d) if s is None else s for d, s in zip(dims, t.shape, strict=True))
+
+    def _carried(self, value: Value, t: TensorType) -> Sequence[Size]:
+        """The dimensions of what control flow hands on: said beside it, or those that it came in with."""
+        for user in value.users:
+            if isinstance(user, flow.TensorTieShapeOp):
+                return _merge(t, user.dims)
+        return self._find_dynamic(value, t)
 
     def _resolved(self, size: Size) -> Size:
         """The size that a tensor.dim asks for, where the operation is not needed to know it."""
@@ -98,6 +112,8 @@ class Shapes:
                 return self._asked(value, t)
             case tensor.CastOp():
                 return self.of(op.operand)
+            case flow.TensorTieShapeOp():
+                return _merge(t, op.dims)
             case tensor.InsertSliceOp():
                 return self.of(op.dest)
             case flow.TensorUpdateOp():
@@ -124,9 +140,9 @@ class Shapes:
             case scf.ForOp():
                 return self.of(op.init_args[value.index])
             case scf.WhileOp():
-                return self.of(_forwarded(op)[value.index])
+                return self.of(forwarded(op)[value.index])
             case scf.IfOp():
-                return self._same_in_both(op, value.index)
+                return self.of(op.then_region.block.terminator.operands[value.index])
             case flow.DispatchRegionOp() | flow.DispatchOp() | flow.HostCallOp():
                 rest = iter(op.result_dims)
                 for r in op.results:
@@ -145,11 +161,11 @@ class Shapes:
         if isinstance(parent, func.FuncOp):
             return self._asked(value, t)
         if isinstance(parent, scf.ForOp):
-            return self._invariant(value, parent.init_args[value.index - 1], parent)
+            return self.of(parent.init_args[value.index - 1])
         if isinstance(parent, scf.WhileOp):
             if value.block.parent is parent.before:
-                return self._invariant(value, parent.init_args[value.index], parent)
-            return self.of(_forwarded(parent)[value.index])
+                return self.of(parent.init_args[value.index])
+            return self.of(forwarded(parent)[value.index])
         raise Unsupported(f"the dimensions of argument {value.index} of a block are not known", value.location)
 
     def _asked(self, value: Value, t: TensorType) -> Sequence[Size]:
@@ -170,33 +186,9 @@ class Shapes:
                 return user.result
         return Builder(block, place, location).insert(tensor.DimOp(value, axis)).result
 
-    def _invariant(self, value: BlockArgument, initial: Value, loop: Op) -> Sequence[Size]:
-        """A loop-carried tensor keeps its shape: what is yielded has the dimensions that came in.
 
-        Where the expressions do not show it (two arguments of one size, say) the program checks it as it runs.
-        """
-        dims = self.of(initial)
-        self._known[value] = dims
-        body = loop.regions[-1].block
-        index = value.index - 1 if isinstance(loop, scf.ForOp) else value.index
-        yielded = self.of(body.terminator.operands[index])
-        for axis, (a, b) in enumerate(zip(dims, yielded, strict=True)):
-            if not same_size(a, b):
-                message = f"a loop-carried tensor has another size in dimension {axis} after an iteration"
-                _assert_same(body.terminator, a, b, message)
-        return dims
-
-    def _same_in_both(self, op: scf.IfOp, index: int) -> Sequence[Size]:
-        branches = (op.then_region, op.else_region)
-        first, second = (self.of(r.block.terminator.operands[index]) for r in branches)
-        if not all(same_size(a, b) for a, b in zip(first, second, strict=True)):
-            raise Unsupported("the branches of scf.if give tensors of different dynamic shapes", op.location)
-        if any(isinstance(d, Value) and op.then_region.is_ancestor_of(d.parent_region) for d in first):
-            raise Unsupported("the shape of a result of scf.if is computed inside of it", op.location)
-        return first
-
-
-def _forwarded(op: scf.WhileOp) -> Sequence[Value]:
+def forwarded(op: scf.WhileOp) -> Sequence[Value]:
+    """What `before` gives to `after` and to the results."""
     condition = op.before.block.terminator
     assert isinstance(condition, scf.ConditionOp)
     return condition.args
@@ -235,20 +227,6 @@ def same_size(a: Size, b: Size) -> bool:
     return len(x.operands) == len(y.operands) and all(
         same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True)
     )
-
-
-def _assert_same(before: Op, a: Size, b: Size, message: str) -> None:
-    """The program fails with `message` where the sizes differ. Said once, however many passes ask for the shape."""
-    block = before.parent
-    assert block is not None
-    for other in block:
-        if isinstance(other, flow.AssertOp) and other.message == message:
-            compared = other.condition.defining_op
-            if isinstance(compared, arith.CmpIOp) and same_size(compared.lhs, a) and same_size(compared.rhs, b):
-                return
-    index = IndexBuilder(Builder.before_op(before))
-    equal = arith.CmpIOp(arith.CmpIPredicate.EQ, index.value(a), index.value(b))
-    index.builder.insert(flow.AssertOp(index.builder.insert(equal).result, message))
 
 
 def _builder_at(value: Value) -> Builder:

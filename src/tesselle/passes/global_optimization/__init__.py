@@ -1,5 +1,6 @@
 """global-optimization: StableHLO to linalg on tensors, then optimisations over whole functions."""
 
+from tesselle.passes.dispatch_creation.carry_dims import CarryDims
 from tesselle.passes.dispatch_creation.resolve_dims import ResolveDims
 from tesselle.passes.global_optimization.convert_stablehlo_to_linalg import ConvertStablehloToLinalg
 from tesselle.passes.global_optimization.fold_constants import FoldConstants
@@ -12,6 +13,7 @@ from tesselle.passes.global_optimization.propagate_transposes import PropagateTr
 GLOBAL_OPTIMIZATION_PASSES = (
     FoldConstants(),
     ConvertStablehloToLinalg(),
+    CarryDims(),
     ResolveDims(),
     FoldIndexRanges(),
     HoistLoopInvariants(),

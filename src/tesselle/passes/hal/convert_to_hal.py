@@ -9,7 +9,7 @@ from tesselle.dialects.core import builtin, func, ml_program, scf
 from tesselle.dialects.core.arith import ConstantOp
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.hal import ops as hal
-from tesselle.dialects.hal.types import BUFFER_VIEW, COMMAND_BUFFER, FENCE, BufferType
+from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE, BufferType
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import ResourceType, TimepointType
 from tesselle.ir.attributes import DenseElements, SymbolRef
@@ -162,6 +162,8 @@ class _FunctionConversion:
                 for value in (*op.results, *arguments):
                     if isinstance(value.type, TimepointType):
                         value.type = FENCE
+                    elif isinstance(value.type, ResourceType):
+                        value.type = BUFFER
             case _:
                 pass
 

@@ -23,7 +23,6 @@ from tesselle.ir.attributes import UNIT, SymbolRef
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
-from tesselle.ir.rewrite import add_results
 from tesselle.ir.types import TensorType, Type
 from tesselle.passes.input.create_initializer import first_value
 from tesselle.support.diagnostics import Diagnostic, Unsupported
@@ -181,7 +180,7 @@ class _Promotion:
         after = self._inner(op, body, inside, tuple(names))
         last = body.terminator
         last.set_operands([*last.operands, *(self._typed(last, name, after) for name in names)])
-        state.update(zip(names, add_results(op, types), strict=True))
+        state.update(zip(names, op.add_results(types), strict=True))
 
     def _branches(self, op: Op, names: list[str], state: dict[str, Value]) -> None:
         """Every branch gives the variables that one of them stores to."""
@@ -194,4 +193,4 @@ class _Promotion:
             after = self._inner(op, region.block, state, tuple(names))
             last = region.block.terminator
             last.set_operands([*last.operands, *(self._typed(last, name, after) for name in names)])
-        state.update(zip(names, add_results(op, [self.variables[name].type for name in names]), strict=True))
+        state.update(zip(names, op.add_results([self.variables[name].type for name in names]), strict=True))

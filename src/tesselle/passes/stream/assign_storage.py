@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.artifact.vm_isa import ACCESS_READ, ACCESS_WRITE
 from tesselle.dialects.core import builtin, func, scf
 from tesselle.dialects.stream import ops as stream
-from tesselle.dialects.stream.types import EXTERNAL, TRANSIENT, ResourceType
+from tesselle.dialects.stream.types import EXTERNAL, RESOURCE, TRANSIENT, ResourceType
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
-from tesselle.ir.rewrite import add_results, eliminate_dead_code
+from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.passes.stream.copy_on_write import Carry, Roots
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import INDEX
 
 ALIGNMENT = 64
@@ -28,12 +28,11 @@ ALIGNMENT = 64
 class AssignStorage(Pass):
     """Give every resource a place: results and transients are allocated at the beginning, arguments and constants are
     where they are, updates stay where their operand is, slices inside of theirs. Loops carry offsets, not resources.
-    Where a size is computed from data it is allocated as soon as the size is known.
+    Where a size is computed from data it is allocated as soon as the size is known. What control flow hands on with
+    changing sizes is allocated by the operation that makes it, and the resource itself is handed on; it begins there.
 
     %1 = stream.async.dispatch @e(%0) {16} -> {16}      %p = stream.resource.alloc %16
                                                   ->    stream.cmd.dispatch @e {read %0[0, 16], write %p[0, 16]}
-
-    Errors: Unsupported when branches make a result whose size only they know.
     """
 
     def run(self, module: Op) -> None:
@@ -60,6 +59,8 @@ class _Storage:
     halves: int = 1
     is_result: bool = False
     resource: Value | None = None
+    is_reference: bool = False
+    """Allocated where it is made, each time: what control flow hands on."""
 
 
 class _Assignment:
@@ -100,10 +101,16 @@ class _Assignment:
         """Say where a value is to be made; branches of scf.if make theirs there too."""
         self.pinned[root] = storage
         op = root.defining_op
-        if isinstance(op, scf.IfOp) and isinstance(root, OpResult):
+        if isinstance(op, scf.IfOp) and isinstance(root, OpResult) and not self.roots.is_reference(root):
             for region in op.regions:
                 inner = self.roots.root(region.block.terminator.operands[root.index])
                 self._pin(inner, storage)
+
+    def _pin_reference(self, value: Value) -> None:
+        """The value is to have memory of its own, that of what it comes from if that is handed on too."""
+        root = self.roots.root(value)
+        if not self.roots.is_reference(root):
+            self._pin(root, _Storage(resource_size(root), is_reference=True))
 
     def _demand(self, block: Block) -> None:
         """From the end to the beginning: users say where values must be."""
@@ -111,10 +118,13 @@ class _Assignment:
             match op:
                 case stream.TensorExportOp():
                     root = self.roots.root(op.source)
-                    self._pin(root, _Storage(resource_size(op.source), is_result=True))
+                    self._pin(root, _Storage(resource_size(root), is_result=True))
                 case scf.ForOp() | scf.WhileOp():
                     inits = op.init_args
                     for i, initial in enumerate(inits):
+                        if self.roots.carries.get((op, i)) is Carry.REFERENCE:
+                            self._pin_reference(initial)
+                            self._pin_reference(op.regions[-1].block.terminator.operands[i])
                         if self.roots.carries.get((op, i)) is Carry.ALTERNATING:
                             pair = _Storage(resource_size(initial), halves=2)
                             self._pin(self.roots.root(initial), pair)
@@ -123,10 +133,11 @@ class _Assignment:
                             self._pin(self.roots.root(body.terminator.operands[i]), pair)
                 case scf.IfOp():
                     for r in op.results:
-                        if isinstance(r.type, ResourceType) and r not in self.pinned:
+                        if self.roots.is_reference(r):
+                            for region in op.regions:
+                                self._pin_reference(region.block.terminator.operands[r.index])
+                        elif isinstance(r.type, ResourceType) and r not in self.pinned:
                             self._pin(r, _Storage(resource_size(r)))
-                        if isinstance(r.type, ResourceType):
-                            _require_known_outside(op, self.pinned[r].size)
                 case _:
                     pass
             for region in op.regions:
@@ -135,7 +146,9 @@ class _Assignment:
 
     # ------------------------------------------------------------------------------------------ places
 
-    def _allocate(self, storage: _Storage) -> Value:
+    def _allocate(self, storage: _Storage, here: Builder) -> Value:
+        if storage.resource is None and storage.is_reference:
+            storage.resource = here.insert(stream.ResourceAllocOp(storage.size, EXTERNAL)).result
         if storage.resource is None:
             size = storage.size
             late = self._is_late(size)
@@ -156,21 +169,22 @@ class _Assignment:
         """Whether a size is computed from data, which the device has only when it has worked."""
         op = size.defining_op
         if op is None:
-            return False
+            return size.parent_region is not self.function.body
         head = self._first_work()
         return op.parent is not head.parent or not op.is_before_in_block(head)
 
     def _behind(self, size: Value) -> Builder:
-        op = size.defining_op
-        assert op is not None
-        return Builder.after_op(op)
+        owner = size.owner
+        if isinstance(owner, Op):
+            return Builder.after_op(owner)
+        return Builder(owner, owner.first, owner.terminator.location)
 
     def _new_place(self, value: Value, b: Builder) -> Place:
         """Where an operation puts a value that it makes."""
         storage = self.pinned.get(value)
         if storage is None:
             storage = self.pinned[value] = _Storage(resource_size(value))
-        resource = self._allocate(storage)
+        resource = self._allocate(storage, b)
         offset = self._zero()
         if storage.halves > 1:
             other = self._half_for(value, storage)
@@ -255,6 +269,9 @@ class _Assignment:
                 loaded = b.insert(stream.ResourceLoadOp(source.resource, offset, op.result_type)).result
                 op.result.replace_all_uses_with(loaded)
                 self._finish(op)
+            case stream.AsyncTieOp():
+                self.places[op.result] = self._place(op.source)
+                self._finish(op)
             case stream.TensorExportOp():
                 place = self._place(op.source)
                 op.set_operand(0, place.resource)
@@ -333,10 +350,14 @@ class _Assignment:
         self.loops.append(loop)
         block = loop.body.block
         pairs: list[tuple[int, Value, Value]] = []
-        first = 3 + len(loop.init_args)
+        references = self._references(loop)
         operands = list(loop.operands)
+        for i in references:
+            operands.append(self._place(loop.init_args[i]).resource)
+            self.places[block.args[i + 1]] = Place(block.add_arg(EXTERNAL), self._zero())
+        first = len(operands)
         for i, initial in enumerate(loop.init_args):
-            if not isinstance(initial.type, ResourceType):
+            if not isinstance(initial.type, ResourceType) or i in references:
                 continue
             self._carry(loop, initial)
             place = self._place(initial)
@@ -350,22 +371,37 @@ class _Assignment:
             self.places[arg] = Place(place.resource, current)
             self.second[(loop, i)] = other
             pairs.append((i, current, other))
-        extra = (len(operands) - first) // 2
         loop.set_operands(operands)
-        added = add_results(loop, [INDEX] * (2 * extra))
+        for i, result in zip(references, loop.add_results([EXTERNAL] * len(references)), strict=True):
+            self.places[loop.results[i]] = Place(result, self._zero())
+        added = loop.add_results([INDEX] * (len(operands) - first))
         for (i, _, _), result in zip(pairs, added[::2], strict=True):
             self.places[loop.results[i]] = Place(self.places[block.args[i + 1]].resource, result)
         self._block(block)
         swapped = [v for _, current, other in pairs for v in (other, current)]
-        block.terminator.set_operands([*block.terminator.operands, *swapped])
+        self._yield(block.terminator, references, swapped)
+
+    def _references(self, loop: Op) -> list[int]:
+        """The positions of a loop in which it hands on memory."""
+        count = len(_loop_args(loop))
+        return [i for i in range(count) if self.roots.carries.get((loop, i)) is Carry.REFERENCE]
+
+    def _yield(self, terminator: Op, references: Sequence[int], others: Sequence[Value]) -> None:
+        """Hand on the memory of the operands `references`, and `others`, too."""
+        places = [self._place(terminator.operands[i]) for i in references]
+        terminator.set_operands([*terminator.operands, *(p.resource for p in places), *others])
 
     def _while(self, loop: scf.WhileOp) -> None:
         self.loops.append(loop)
         before, after = loop.before.block, loop.after.block
         operands = list(loop.operands)
         pairs: list[tuple[int, Value, Value]] = []
+        references = self._references(loop)
+        for i in references:
+            operands.append(self._place(loop.init_args[i]).resource)
+            self.places[before.args[i]] = Place(before.add_arg(EXTERNAL), self._zero())
         for i, initial in enumerate(loop.init_args):
-            if not isinstance(initial.type, ResourceType):
+            if not isinstance(initial.type, ResourceType) or i in references:
                 continue
             self._carry(loop, initial)
             place = self._place(initial)
@@ -386,53 +422,52 @@ class _Assignment:
         values = forwarded(loop)
         for value in values:
             if isinstance(value.type, ResourceType):
-                offset = self._place(value).offset
-                if loop.before.is_ancestor_of(offset.parent_region) and offset not in forward:
-                    forward.append(offset)
+                place = self._place(value)
+                for v in (place.resource, place.offset):
+                    if loop.before.is_ancestor_of(v.parent_region) and v not in forward:
+                        forward.append(v)
         condition.set_operands([*condition.operands, *forward])
-        inside = {v: after.add_arg(INDEX) for v in forward}
-        outside = dict(zip(forward, add_results(loop, [INDEX] * len(forward)), strict=True))
+        inside = {v: after.add_arg(v.type) for v in forward}
+        outside = dict(zip(forward, loop.add_results([v.type for v in forward]), strict=True))
         for i, value in enumerate(values):
             if isinstance(value.type, ResourceType):
-                place = self._place(value)
-                self.places[after.args[i]] = Place(place.resource, inside.get(place.offset, place.offset))
-                self.places[loop.results[i]] = Place(place.resource, outside.get(place.offset, place.offset))
+                p = self._place(value)
+                self.places[after.args[i]] = Place(inside.get(p.resource, p.resource), inside.get(p.offset, p.offset))
+                place = Place(outside.get(p.resource, p.resource), outside.get(p.offset, p.offset))
+                self.places[loop.results[i]] = place
         for i, _, other in pairs:
             self.second[(loop, i)] = inside[other]
         self._block(after)
         swapped = [inside[v] for _, current, other in pairs for v in (other, current)]
-        after.terminator.set_operands([*after.terminator.operands, *swapped])
+        self._yield(after.terminator, references, swapped)
 
     def _if(self, op: scf.IfOp) -> None:
         self.loops.append(op)
+        references = [r.index for r in op.results if self.roots.is_reference(r)]
         for r in op.results:
-            if isinstance(r.type, ResourceType):
+            if isinstance(r.type, ResourceType) and r.index not in references:
                 self.places[r] = self._new_place(r, Builder.before_op(op))
                 self._carry(op, r)
         for region in op.regions:
             if not region.is_empty:
                 self._block(region.block)
-
-
-def _require_known_outside(op: scf.IfOp, size: Value) -> None:
-    if any(region.is_ancestor_of(size.parent_region) for region in op.regions):
-        raise Unsupported(
-            "the size of what a branch makes is not known in front of the branch", op.location, "stream.size"
-        )
+                self._yield(region.block.terminator, references, ())
+        for i, result in zip(references, op.add_results([EXTERNAL] * len(references)), strict=True):
+            self.places[op.results[i]] = Place(result, self._zero())
 
 
 def _drop_resources(op: Op) -> None:
-    """Take resources out of what control flow carries; nothing reads them any more."""
-    keep = [i for i, r in enumerate(op.results) if not isinstance(r.type, ResourceType)]
+    """Take values of stream.async out of what control flow carries; nothing reads them any more."""
+    keep = [i for i, r in enumerate(op.results) if r.type != RESOURCE]
     for region in op.regions:
         for block in region.blocks:
             terminator = block.terminator
-            terminator.set_operands([v for v in terminator.operands if not isinstance(v.type, ResourceType)])
-    op.set_operands([v for v in op.operands if not isinstance(v.type, ResourceType)])
+            terminator.set_operands([v for v in terminator.operands if v.type != RESOURCE])
+    op.set_operands([v for v in op.operands if v.type != RESOURCE])
     for region in op.regions:
         for block in region.blocks:
             for i in reversed(range(len(block.args))):
-                if isinstance(block.args[i].type, ResourceType):
+                if block.args[i].type == RESOURCE:
                     block.erase_arg(i)
     op.results = tuple(op.results[i] for i in keep)
     for i, r in enumerate(op.results):
@@ -458,5 +493,6 @@ def _carries_of(function: func.FuncOp) -> Roots:
         for i, arg in enumerate(_loop_args(loop)):
             if isinstance(arg.type, ResourceType):
                 in_place = roots.root(yielded[i]) is arg
-                roots.carries[(loop, i)] = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+                carry = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+                roots.carries[(loop, i)] = Carry.REFERENCE if roots.is_reference(arg) else carry
     return roots

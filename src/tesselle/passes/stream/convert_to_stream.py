@@ -192,6 +192,8 @@ class _FunctionConversion:
                 self._replace(op, b.insert(stream.AsyncConstantOp(self._size(b, op.result), op.value)).results)
             case flow.TensorReshapeOp():
                 self._reshape(op, b)
+            case flow.TensorTieShapeOp():
+                self._replace(op, b.insert(stream.AsyncTieOp(op.source, self._size(b, op.source))).results)
             case flow.TensorSliceOp():
                 offset = self._offset(b, op.offset, op.source)
                 self._replace(op, b.insert(stream.AsyncSliceOp(op.source, offset, self._size(b, op.result))).results)

@@ -5,6 +5,7 @@ place of its own. The place of a value is that of its *root*: the value at the b
 
     loop position, in place:   the yielded value's root is the loop's own argument
     loop position, two places: the yielded value is made anew in the body; the loop goes to and fro between two halves
+    loop or branch, tied:      its size changes on the way: the value has memory of its own, which is handed on
     scf.if, func.return:       the value is made anew (in the branch), by one operation that may write there directly
     variables:                 what is made in place of a variable that the function stores to is stored where it is;
                                anything else is made anew, and the variable holds the new bytes
@@ -24,7 +25,7 @@ from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.passes.stream.convert_to_stream import PATTERN_BYTES
-from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
+from tesselle.passes.stream.resources import forwarded, resource_size, tie_of, updated_operand
 
 
 @register_pass("copy-on-write", needs=[Fact.STREAM])
@@ -81,6 +82,7 @@ class Carry(enum.Enum):
 
     IN_PLACE = "in place"
     ALTERNATING = "between two halves"
+    REFERENCE = "memory of its own"
 
 
 class Roots:
@@ -128,9 +130,15 @@ class Roots:
     def _alternates(self, root: Value, loop: scf.WhileOp) -> bool:
         return isinstance(root, BlockArgument) and root.block.parent_op is loop
 
+    def is_reference(self, root: Value) -> bool:
+        """Whether the root is what control flow hands on as memory of its own."""
+        return tie_of(root) is not None
+
     def is_fresh(self, root: Value) -> bool:
         """Whether an operation makes the root's bytes, so that it may be told where to."""
         op = root.defining_op
+        if isinstance(op, scf.IfOp) and self.is_reference(root):
+            return False
         return isinstance(
             op,
             stream.AsyncDispatchOp
@@ -293,16 +301,23 @@ class _Copies:
             operand = first + i
             value = terminator.operands[operand]
             root = self.roots.root(value)
-            if root is arg and self._is_last_version(value):
+            if root is arg and self._is_last_version(value) and not self.roots.is_reference(arg):
                 self.roots.carries[(loop, i)] = Carry.IN_PLACE
                 continue
-            fresh = self.roots.is_fresh(root) and body.is_ancestor_of(root.parent_region)
-            if not fresh or root in taken or self._needed_in_terminator(value, terminator, operand):
+            inside = body.is_ancestor_of(root.parent_region) or root in args
+            fresh = self.roots.is_fresh(root) or (self.roots.is_reference(arg) and self.roots.is_reference(root))
+            used = root in taken or self._needed_in_terminator(value, terminator, operand)
+            if not (inside and fresh) or used or not self._is_last_version(value):
                 root = self._clone(value, terminator, operand)
             taken.add(root)
-            self.roots.carries[(loop, i)] = Carry.ALTERNATING
             initial = self.roots.root(loop.operands[inits + i])
-            if not self.roots.is_fresh(initial) or isinstance(initial, BlockArgument):
+            has_place = self.roots.is_fresh(initial)
+            if self.roots.is_reference(arg):
+                self.roots.carries[(loop, i)] = Carry.REFERENCE
+                has_place = has_place or self.roots.is_reference(initial)
+            else:
+                self.roots.carries[(loop, i)] = Carry.ALTERNATING
+            if not has_place:
                 self._clone(loop.operands[inits + i], loop, inits + i)
 
     def _is_last_version(self, value: Value) -> bool:
@@ -324,7 +339,9 @@ class _Copies:
                     continue
                 root = self.roots.root(value)
                 inside = region.is_ancestor_of(root.parent_region)
-                if not inside or not self.roots.is_fresh(root) or root in taken or self._is_slice(value):
+                is_reference = self.roots.is_reference(op.results[i]) and self.roots.is_reference(root)
+                fresh = self.roots.is_fresh(root) or is_reference
+                if not inside or not fresh or root in taken or self._is_slice(value):
                     root = self._clone(value, terminator, i)
                 taken.add(root)
 
@@ -340,7 +357,8 @@ class _Copies:
         export = view.defining_op
         assert isinstance(export, stream.TensorExportOp)
         root = self.roots.root(export.source)
-        if not self.roots.is_fresh(root) or root in self.exported or self._is_slice(export.source):
+        fresh = self.roots.is_fresh(root) or self.roots.is_reference(root)
+        if not fresh or root in self.exported or self._is_slice(export.source):
             root = self._clone(export.source, export, 0)
         self.exported.add(root)
 

@@ -14,10 +14,18 @@ def forwarded(loop: scf.WhileOp) -> list[Value]:
     return list(condition.args)
 
 
+def tie_of(value: Value) -> stream.AsyncTieOp | None:
+    """What says the size of a resource that control flow hands on, and whose size is not always the same."""
+    return next((u for u in value.users if isinstance(u, stream.AsyncTieOp) and u.source is value), None)
+
+
 def resource_size(value: Value) -> Value:
-    """The bytes of a resource, as the value that says so. Loop-carried resources keep their size."""
+    """The bytes of a resource, as the value that says so. What a loop hands on without a tie keeps its size."""
     at = value
     while True:
+        tie = tie_of(at)
+        if tie is not None:
+            return tie.size
         if isinstance(at, BlockArgument):
             loop = at.block.parent_op
             if isinstance(loop, scf.ForOp):
@@ -32,6 +40,8 @@ def resource_size(value: Value) -> Value:
         op = at.op
         match op:
             case stream.TensorImportOp() | stream.AsyncConstantOp() | stream.AsyncAllocaOp() | stream.AsyncSplatOp():
+                return op.size
+            case stream.AsyncTieOp():
                 return op.size
             case stream.AsyncCloneOp() | stream.AsyncSliceOp() | stream.AsyncUpdateOp() | stream.AsyncFillOp():
                 return op.size
@@ -54,6 +64,8 @@ def updated_operand(op: Op) -> list[tuple[int, int]]:
     match op:
         case stream.AsyncUpdateOp() | stream.AsyncFillOp():
             return [(1, 0)]
+        case stream.AsyncTieOp():
+            return [(0, 0)]
         case stream.AsyncDispatchOp():
             return [(t, i) for i, t in enumerate(op.tied) if t is not None]
         case _:

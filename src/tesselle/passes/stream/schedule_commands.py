@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from tesselle.artifact.vm_isa import ACCESS_READ, ACCESS_WRITE
 from tesselle.dialects.core import builtin, func, scf
 from tesselle.dialects.stream import ops as stream
-from tesselle.dialects.stream.types import TIMEPOINT
+from tesselle.dialects.stream.types import TIMEPOINT, ResourceType
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
-from tesselle.ir.rewrite import add_results
 from tesselle.passes.dispatch_creation.host_scalars import is_scalar_arithmetic
 from tesselle.passes.index_arithmetic import constant_index
 
@@ -29,7 +28,7 @@ class ScheduleCommands(Pass):
     Inside it a command stands in the first wave in which everything that it depends on is done; commands that depend
     on nothing wait for the wave before their first user, so that memory is not held for longer than needed. Loops of a
     known number of iterations without host work are recorded as a whole (up to `unroll_limit` commands), others
-    submit their body once per iteration, chained by timepoints without waiting.
+    submit their body once per iteration, chained by timepoints without waiting, unless they allocate.
     """
 
     unroll_limit: int = 1 << 15
@@ -57,6 +56,11 @@ def has_device_work(op: Op) -> bool:
     return any(isinstance(o, (*COMMANDS, *HOST_WORK)) for o in op.walk())
 
 
+def hands_on_memory(op: Op) -> bool:
+    """Whether the resources that go in come out under other names: commands before and after it share bytes."""
+    return any(isinstance(r.type, ResourceType) for r in op.results)
+
+
 class _Scheduler:
     def __init__(self, unroll_limit: int) -> None:
         self.unroll_limit = unroll_limit
@@ -79,7 +83,7 @@ class _Scheduler:
                 flush(op)
                 if not _is_immediate(now):
                     Builder.before_op(op).insert(stream.TimepointAwaitOp(now))
-            elif isinstance(op, scf.ForOp | scf.WhileOp | scf.IfOp) and has_device_work(op):
+            elif isinstance(op, scf.ForOp | scf.WhileOp | scf.IfOp) and (has_device_work(op) or hands_on_memory(op)):
                 flush(op)
                 if _is_immediate(now):
                     # What control flow hands on is awaited somewhere: it must be a fence, if of no work.
@@ -137,12 +141,18 @@ class _Scheduler:
                 end = self.block(region.block, now)
                 terminator = region.block.terminator
                 terminator.set_operands([*terminator.operands, end])
-            return add_results(op, [TIMEPOINT])[0]
+            return op.add_results([TIMEPOINT])[0]
         op.set_operands([*op.operands, now])
-        result = add_results(op, [TIMEPOINT])[0]
+        result = op.add_results([TIMEPOINT])[0]
         for region in op.regions:
             block = region.block
-            end = self.block(block, block.add_arg(TIMEPOINT))
+            begin = block.add_arg(TIMEPOINT)
+            if any(isinstance(o, stream.ResourceAllocOp) for o in region.walk()):
+                # Otherwise the host would allocate for all iterations before the device has done the first.
+                first = block.first
+                assert first is not None
+                Builder.before_op(first).insert(stream.TimepointAwaitOp(begin))
+            end = self.block(block, begin)
             block.terminator.set_operands([*block.terminator.operands, end])
         return result
 

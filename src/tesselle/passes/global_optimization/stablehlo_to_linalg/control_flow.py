@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.core import arith as a
-from tesselle.dialects.core import scf
+from tesselle.dialects.core import scf, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.stablehlo import control_flow as s
@@ -14,7 +14,7 @@ from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Region, Value, constant_elements
-from tesselle.ir.types import TensorType
+from tesselle.ir.types import TensorType, Type
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import from_elements, pull_to_host
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, lower_block, lowering
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert
@@ -92,6 +92,26 @@ def while_loop(op: s.WhileOp, b: Lowering) -> list[Value]:
     return _general(op, b) if counter is None else _counted(op, b, counter)
 
 
+def _carried_type(op: s.WhileOp, i: int) -> Type:
+    """The type of state number `i`: dimensions are known where all that stands for it knows them."""
+    types = [op.operands[i].type, op.results[i].type]
+    for region in op.regions:
+        types.append(region.block.args[i].type)
+    types.append(op.body.block.terminator.operands[i].type)
+    first = types[0]
+    if not isinstance(first, TensorType) or all(t == first for t in types):
+        return first
+    shapes = zip(*(t.shape for t in types if isinstance(t, TensorType)), strict=True)
+    return first.with_shape([sizes[0] if len(set(sizes)) == 1 else None for sizes in shapes])
+
+
+def _as(b: Builder, value: Value, type: Type) -> Value:
+    """The value under a type that knows more or fewer of the dimensions."""
+    if value.type == type or not isinstance(type, TensorType):
+        return value
+    return b.insert(tensor.CastOp(value, type)).result
+
+
 def _to_index(b: Lowering, value: Value) -> Value:
     """A tensor of rank 0 as an index value."""
     return convert(b, b.scalar(pull_to_host(b, value)), INDEX)
@@ -113,35 +133,39 @@ def _counted(op: s.WhileOp, b: Lowering, counter: Counter) -> list[Value]:
     stays = [returned[i] is body.args[i] and i != k for i in range(len(returned))]
     for i, arg in enumerate(body.args):
         if stays[i]:
-            arg.replace_all_uses_with(op.operands[i])
+            arg.replace_all_uses_with(_as(b, op.operands[i], arg.type))
     carried = [i for i in range(len(returned)) if i != k and not stays[i]]
-    block = Block([INDEX, *(op.operands[i].type for i in carried)])
+    types = [_carried_type(op, i) for i in carried]
+    block = Block([INDEX, *types])
     inner = Builder.at_end(block, op.location)
     counter_type = tensor_type(op.operands[k])
     number = convert(inner, block.args[0], counter_type.dtype)
     body.args[k].replace_all_uses_with(from_elements(inner, [number], counter_type))
     for i, arg in zip(carried, block.args[1:], strict=True):
         arg.name_hint = body.args[i].name_hint
-        body.args[i].replace_all_uses_with(arg)
-    _move(body, block, carried)
+        body.args[i].replace_all_uses_with(_as(inner, arg, body.args[i].type))
+    _move(body, block, carried, types)
     lower_block(block)
-    loop = b.insert(scf.ForOp(start, upper, step, tuple(op.operands[i] for i in carried), Region([block])))
-    results: list[Value] = list(op.operands)
+    init = tuple(_as(b, op.operands[i], t) for i, t in zip(carried, types, strict=True))
+    loop = b.insert(scf.ForOp(start, upper, step, init, Region([block])))
+    results = [_as(b, v, r.type) for v, r in zip(op.operands, op.results, strict=True)]
     for i, r in zip(carried, loop.results, strict=True):
-        results[i] = r
+        results[i] = _as(b, r, op.results[i].type)
     if op.results[k].uses:
         results[k] = _final_count(b, start, upper, step, counter_type)
     return results
 
 
-def _move(source: Block, target: Block, kept: Sequence[int]) -> None:
+def _move(source: Block, target: Block, kept: Sequence[int], types: Sequence[Type]) -> None:
     """The operations of `source` at the end of `target`; its terminator becomes scf.yield of the operands `kept`."""
     terminator = source.terminator
     values = [terminator.operands[i] for i in kept]
+    location = terminator.location
     terminator.erase()
     for op in source:
         target.append(op.detach())
-    target.append(scf.YieldOp(tuple(values)))
+    b = Builder.at_end(target, location)
+    b.insert(scf.YieldOp(tuple(_as(b, v, t) for v, t in zip(values, types, strict=True))))
 
 
 def _final_count(b: Lowering, start: Value, upper: Value, step: Value, t: TensorType) -> Value:
@@ -153,12 +177,13 @@ def _final_count(b: Lowering, start: Value, upper: Value, step: Value, t: Tensor
 
 
 def _general(op: s.WhileOp, b: Lowering) -> list[Value]:
-    types = [v.type for v in op.operands]
+    types = [_carried_type(op, i) for i in range(len(op.operands))]
     before, after = Block(types), Block(types)
     for source, target in ((op.cond.block, before), (op.body.block, after)):
+        inner = Builder.at_end(target, op.location)
         for old, new in zip(source.args, target.args, strict=True):
             new.name_hint = old.name_hint
-            old.replace_all_uses_with(new)
+            old.replace_all_uses_with(_as(inner, new, old.type))
     condition = op.cond.block.terminator
     flag = condition.operands[0]
     condition.erase()
@@ -169,15 +194,17 @@ def _general(op: s.WhileOp, b: Lowering) -> list[Value]:
     lower_block(before)
     inner = Lowering(marker)
     marker.set_operands((inner.scalar(pull_to_host(inner, marker.operands[0])), *before.args))
-    _move(op.body.block, after, range(len(types)))
+    _move(op.body.block, after, range(len(types)), types)
     lower_block(after)
-    return list(b.insert(scf.WhileOp(op.operands, types, Region([before]), Region([after]))).results)
+    init = tuple(_as(b, v, t) for v, t in zip(op.operands, types, strict=True))
+    loop = b.insert(scf.WhileOp(init, types, Region([before]), Region([after])))
+    return [_as(b, v, r.type) for v, r in zip(loop.results, op.results, strict=True)]
 
 
-def _branch(region: Region) -> Region:
+def _branch(region: Region, types: Sequence[Type]) -> Region:
     """A branch of if or case as a region that ends in scf.yield."""
     block = Block()
-    _move(region.block, block, range(len(region.block.terminator.operands)))
+    _move(region.block, block, range(len(types)), types)
     lower_block(block)
     return Region([block])
 
@@ -186,7 +213,7 @@ def _branch(region: Region) -> Region:
 def if_op(op: s.IfOp, b: Lowering) -> list[Value]:
     condition = b.scalar(pull_to_host(b, op.pred))
     types = [r.type for r in op.results]
-    then, other = _branch(op.true_branch), _branch(op.false_branch)
+    then, other = _branch(op.true_branch, types), _branch(op.false_branch, types)
     return list(b.insert(scf.IfOp(condition, types, then, other)).results)
 
 
@@ -197,7 +224,7 @@ def case(op: s.CaseOp, b: Lowering) -> list[Value]:
     dtype = index.type
     assert isinstance(dtype, DType)
     types = [r.type for r in op.results]
-    branches = [_branch(region) for region in op.branches]
+    branches = [_branch(region, types) for region in op.branches]
     if len(branches) == 1:
         from tesselle.ir.rewrite import inline_block
 
