@@ -15,8 +15,10 @@ def forwarded(loop: scf.WhileOp) -> list[Value]:
 
 
 def resource_size(value: Value) -> Value:
-    """The bytes of a resource, as the value that says so. What loops carry, and what is updated in place, keeps its size:
-    the value is that of the beginning, which is known wherever the resource is.
+    """The bytes of a resource, as the value that says so.
+
+    What loops carry, and what is updated in place, keeps its size: the value is that of the beginning, which is known
+    wherever the resource is.
     """
     at = value
     while True:
