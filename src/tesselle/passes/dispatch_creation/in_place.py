@@ -43,7 +43,7 @@ _KERNELS = (linalg.GenericOp, linalg.FillOp, linalg.ContractOp, linalg.ConvOp, P
 
 
 def overwritten(function: func.FuncOp) -> dict[Op, dict[int, Value]]:
-    """For each dispatch region with results in place: by their numbers, the tensors from outside that they overwrite."""
+    """For each dispatch region with results in place: by their numbers, the tensors that they overwrite."""
     return _Search(function).run()
 
 
@@ -119,7 +119,9 @@ class _Search:
                 return self._dispatch(op, value.index)
             case scf.ForOp():
                 assert isinstance(value, OpResult)
-                return [(op.init_args[value.index], None)] if self._is_carried(op.body.block.args[value.index + 1]) else ()
+                return (
+                    [(op.init_args[value.index], None)] if self._is_carried(op.body.block.args[value.index + 1]) else ()
+                )
             case scf.WhileOp():
                 assert isinstance(value, OpResult)
                 source = _forwarded(op, value.index)

@@ -38,9 +38,11 @@ class OutlineDispatches(Pass):
                 continue
             shapes = Shapes()
             regions = [op for op in function.walk() if isinstance(op, flow.DispatchRegionOp)]
-            in_place = overwritten(function)
+            in_place = {region: _reads_of(region, found) for region, found in overwritten(function).items()}
             for number, region in enumerate(regions):
-                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}", in_place.get(region, {})).run()
+                executable = _Outliner(
+                    region, shapes, f"{function.sym_name}_dispatch_{number}", in_place.get(region, {})
+                ).run()
                 Builder.before_op(function).insert(executable)
             _drop_barriers(function)
 
@@ -52,9 +54,18 @@ def _drop_barriers(function: func.FuncOp) -> None:
             op.replace_with(op.values)
 
 
+def _reads_of(region: Op, overwritten: Mapping[int, Value]) -> dict[int, tuple[Op, int]]:
+    """One of the region's uses of each value: it stays when the value is replaced."""
+    inside = region.regions[0]
+    return {
+        i: next((op, o) for op, o in value.uses if inside.is_ancestor_of(op.parent_region))
+        for i, value in overwritten.items()
+    }
+
+
 class _Outliner:
     def __init__(
-        self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str, overwritten: Mapping[int, Value]
+        self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str, overwritten: Mapping[int, tuple[Op, int]]
     ) -> None:
         self.region = region
         self.shapes = shapes
@@ -63,7 +74,7 @@ class _Outliner:
         self.updates: list[tuple[Op, int]] = []
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
-        self.overwritten = dict(sorted(overwritten.items()))
+        self.overwritten = {i: op.operands[o] for i, (op, o) in sorted(overwritten.items())}
         """Tensors from outside that results overwrite element by element, by the result's number."""
 
     def run(self) -> flow.ExecutableOp:

@@ -447,9 +447,8 @@ class _Assignment:
         for i, r in enumerate(op.results):
             if not isinstance(r.type, ResourceType) or i in references:
                 continue
-            root = self.roots.common_root(op, i) if (op, i) in self.roots.carries else None
-            if root is not None:
-                self.places[r] = self._place(root)
+            if (op, i) in self.roots.carries:
+                self.places[r] = self._place(self.roots.root(op.then_region.block.terminator.operands[i], op))
             else:
                 self.places[r] = self._new_place(r, Builder.before_op(op))
                 self._carry(op, r)

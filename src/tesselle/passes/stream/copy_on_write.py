@@ -94,10 +94,13 @@ class Roots:
         self.carries: dict[tuple[Op, int], Carry] = {}
         self.stored = {op.variable for op in function.entry if isinstance(op, stream.VariableStoreOp)}
 
-    def root(self, value: Value) -> Value:
-        """The value at the beginning of the chain of in-place updates. Slices are their own roots."""
+    def root(self, value: Value, inside: Op | None = None) -> Value:
+        """The value at the beginning of the chain of in-place updates. Slices are their own roots.
+
+        With `inside` the first value of the chain that does not stand in a region of this operation.
+        """
         at = value
-        while True:
+        while inside is None or any(region.is_ancestor_of(at.parent_region) for region in inside.regions):
             if isinstance(at, BlockArgument):
                 loop = at.block.parent_op
                 if isinstance(loop, scf.ForOp) and self.carries.get((loop, at.index - 1)) is Carry.IN_PLACE:
@@ -132,9 +135,10 @@ class Roots:
                 if not tied:
                     return at
                 at = op.operands[tied[0]]
+        return at
 
     def common_root(self, op: scf.IfOp, index: int) -> Value | None:
-        """The root of what every branch gives as result `index`, when it is one that stands in front of them."""
+        """The root of what every branch gives as result `index`, when all have one, in front of the branches."""
         root = self.root(op.then_region.block.terminator.operands[index])
         if any(region.is_ancestor_of(root.parent_region) for region in op.regions):
             return None
