@@ -144,7 +144,7 @@ void Invocation::abandon(const std::string& reason) {
 bool Invocation::take_turn() {
   if (at_turn_) return true;
   if (!turn_->has_come()) {
-    require_no_call_around(*session_);
+    require_none_of(*session_, outer_);
     awaited_ = turn_->begins();
     status_ = Status::kWaiting;
     return false;
@@ -208,8 +208,10 @@ std::string Invocation::current_failure() {
   }
 }
 
-void Invocation::require_no_call_around(const Session& session) {
-  for (const Invocation* call = innermost; call; call = call->outer_) {
+void Invocation::require_no_call_around(const Session& session) { require_none_of(session, innermost); }
+
+void Invocation::require_none_of(const Session& session, const Invocation* call) {
+  for (; call; call = call->outer_) {
     if (call->session_.get() == &session) {
       fail_invocation("a custom call of function '" + call->function_.name +
                       "' may not call the session that calls it: the call would wait for itself");

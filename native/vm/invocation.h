@@ -102,6 +102,8 @@ class Invocation : public Object {
   /// Copies results that something else holds, too, while no other call can change them.
   void settle_results();
   std::string place() const;
+  /// As require_no_call_around, of `call` and those around it.
+  static void require_none_of(const Session& session, const Invocation* call);
   void end(const std::string& reason);
 
   const Ref<Session> session_;
