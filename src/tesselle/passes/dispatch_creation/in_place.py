@@ -4,10 +4,11 @@
     %0 = flow.dispatch.region { linalg.generic ins(%w, %g) { w - 0.1 * g } }    reads and writes one binding
     ml_program.global_store @w = %0
 
-The generic reads each element of the variable where it writes the result's, and nothing else in the region reads it: so
-whatever order the elements are computed in, each is read before it is gone. Nothing behind the region asks for the
-variable's old elements. Products and convolutions collect their sums in the result, before they read what is added to
-them at the end: regions with one are left alone.
+Whoever reads the variable inside the region does so, element by element, before or while the result is made, and is
+not computed again later (its own result is stored too, or it is what is stored). So whatever order elements are
+computed in, each is read before it is gone. Nothing behind the region asks for the variable's old elements. Products
+and convolutions collect their sums in the result, before they read what is added to them at the end: regions with one
+are left alone.
 """
 
 from __future__ import annotations
@@ -15,26 +16,23 @@ from __future__ import annotations
 from tesselle.dialects.core import ml_program
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.ir.affine import AffineMap
 from tesselle.ir.attributes import SymbolRef
 from tesselle.ir.core import Op, OpResult, Value
 
-Use = tuple[Op, int]
-"""An operand of an operation."""
 
-
-def overwritten(region: flow.DispatchRegionOp) -> dict[int, Use]:
-    """For results that may be computed in place: the use of the variable, inside the region, that they overwrite."""
+def overwritten(region: flow.DispatchRegionOp) -> dict[int, Value]:
+    """For results that may be computed in place: the tensor from outside that they overwrite."""
     body = region.body.block
     if any(op.dialect == "linalg" and not isinstance(op, linalg.GenericOp | linalg.FillOp) for op in body):
         return {}
-    found: dict[int, Use] = {}
+    found: dict[int, Value] = {}
     for index, value in enumerate(body.terminator.operands):
         target = _stored_to(region.results[index])
-        maker = value.defining_op
-        if target is not None and isinstance(maker, linalg.GenericOp) and isinstance(value, OpResult):
-            use = _only_use(region, maker, value.index, target)
-            if use is not None:
-                found[index] = use
+        if target is not None and isinstance(value, OpResult) and value not in list(body.terminator.operands)[:index]:
+            source = _overwritten_by(region, value, target)
+            if source is not None and source not in found.values():
+                found[index] = source
     return found
 
 
@@ -59,34 +57,47 @@ def _source(value: Value) -> Value:
     return value
 
 
-def _only_use(region: flow.DispatchRegionOp, maker: linalg.GenericOp, result: int, target: SymbolRef) -> Use | None:
-    """Where `maker` reads variable `target`, when it does so as the module says."""
-    if not maker.is_elementwise:
+def _overwritten_by(region: flow.DispatchRegionOp, result: OpResult, target: SymbolRef) -> Value | None:
+    """What the region reads of variable `target`, where `result` may take its place."""
+    maker = result.op
+    if not isinstance(maker, linalg.GenericOp) or not _is_in_step(maker, maker.output_maps[result.index]):
         return None
-    for index, (value, m) in enumerate(zip(maker.inputs, maker.input_maps, strict=True)):
-        load = _source(value).defining_op
-        if not isinstance(load, ml_program.GlobalLoadOp) or load.global_ != target:
-            continue
-        in_step = m == maker.output_maps[result] and m.is_permutation
-        same_type = value.type == maker.results[result].type
-        if in_step and same_type and _is_last(region, _source(value), (maker, index)):
-            return maker, index
+    for op in region.body.block:
+        for value in op.operands:
+            load = _source(value).defining_op
+            if isinstance(load, ml_program.GlobalLoadOp) and load.global_ == target:
+                fits = value.type == result.type and _is_last(region, _source(value), value, maker)
+                return value if fits else None
     return None
 
 
-def _is_last(region: flow.DispatchRegionOp, value: Value, only: Use) -> bool:
-    """Whether `only` is the one use of the tensor in the region, and everything else that uses it stands in front."""
-    for use in value.uses:
-        user = use[0]
-        if isinstance(user, flow.TensorReshapeOp):
-            if not _is_last(region, user.result, only):
+def _is_in_step(op: linalg.GenericOp, m: AffineMap) -> bool:
+    """Whether an elementwise operation goes through a tensor as it goes through its (every) result."""
+    return op.is_elementwise and m.is_permutation and all(m == o for o in op.output_maps)
+
+
+def _is_last(region: flow.DispatchRegionOp, tensor: Value, read: Value, maker: linalg.GenericOp) -> bool:
+    """Whether the region reads the variable as the module says, as `read` alone, and all others stand in front."""
+    for user, index in tensor.uses:
+        if region.body.is_ancestor_of(user.parent_region):
+            if tensor is not read or not _reads_in_time(region, user, index, maker):
                 return False
-        elif region.body.is_ancestor_of(user.parent_region):
-            if use != only:
+        elif isinstance(user, flow.TensorReshapeOp):
+            if not _is_last(region, user.result, read, maker):
                 return False
         elif not _stands_before(user, region):
             return False
     return True
+
+
+def _reads_in_time(region: flow.DispatchRegionOp, op: Op, index: int, maker: linalg.GenericOp) -> bool:
+    """Whether `op` has read each element when `maker` overwrites it."""
+    if not isinstance(op, linalg.GenericOp) or op.parent is not maker.parent or index >= len(op.inputs):
+        return False
+    if not _is_in_step(op, op.input_maps[index]):
+        return False
+    returned = region.body.block.terminator.operands
+    return op is maker or (op.is_before_in_block(maker) and all(r in returned for r in op.results))
 
 
 def _stands_before(op: Op, other: Op) -> bool:

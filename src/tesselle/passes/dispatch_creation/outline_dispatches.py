@@ -60,19 +60,20 @@ class _Outliner:
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
         self.overwritten = overwritten(region)
-        """Uses of variables that results overwrite element by element."""
+        """Tensors from outside that results overwrite element by element, by the result's number."""
 
     def run(self) -> flow.ExecutableOp:
         region, body = self.region, self.region.body.block
         self._collect()
         tied = self._tied_results()
         written = [r for r, t in zip(region.results, tied, strict=True) if t is None]
-        bindings = [*self.reads, *(op.operands[i] for op, i in self.updates)]
+        bindings = [*self.reads, *(op.operands[i] for op, i in self.updates), *self.overwritten.values()]
         dims = [self._dim_positions(v) for v in (*bindings, *written)]
         description = describe(body.ops, bindings, list(region.results))
         name = f"{self.prefix}_{description.name}"
         entry = SymbolRef(name, (name,))
-        access = [flow.Access.READ_ONLY] * len(self.reads) + [flow.Access.READ_WRITE] * len(self.updates)
+        access = [flow.Access.READ_ONLY] * len(self.reads)
+        access += [flow.Access.READ_WRITE] * (len(self.updates) + len(self.overwritten))
         access += [flow.Access.WRITE_ONLY] * len(written)
         tensors = [tensor_type(v) for v in (*bindings, *written)]
         types: list[Type] = [flow.DispatchTensorType(a, t) for a, t in zip(access, tensors, strict=True)]
@@ -105,12 +106,10 @@ class _Outliner:
         """The values from outside, by how they are used."""
         region = self.region.body
         block = region.block
-        uses = set(self.overwritten.values())
         for op in region.walk():
             keep = updated_in_place(op) if op.parent is block else ()
-            keep += tuple(i for i in range(len(op.operands)) if (op, i) in uses)
             for i, v in enumerate(op.operands):
-                if region.is_ancestor_of(v.parent_region):
+                if region.is_ancestor_of(v.parent_region) or v in self.overwritten.values():
                     continue
                 if isinstance(v.type, TensorType) and i in keep:
                     self.updates.append((op, i))
@@ -124,13 +123,19 @@ class _Outliner:
         """For each result the argument that it updates in place."""
         terminator = self.region.body.block.terminator
         tied: list[int | None] = []
+        first = len(self.reads) + len(self.updates)
         for i, v in enumerate(terminator.operands):
             op = v.defining_op
-            use = self.overwritten.get(i)
-            if use is None and op is not None:
+            found: int | None = None
+            if i in self.overwritten:
+                found = first + list(self.overwritten).index(i)
+            elif op is not None:
                 places = updated_in_place(op)
-                use = (op, places[op.results.index(v)]) if places else None
-            tied.append(len(self.reads) + self.updates.index(use) if use in self.updates else None)
+                if places:
+                    use = (op, places[op.results.index(v)])
+                    if use in self.updates:
+                        found = len(self.reads) + self.updates.index(use)
+            tied.append(found)
         return tuple(tied)
 
     def _result_dims(self, result: Value) -> list[Value]:
@@ -174,7 +179,8 @@ class _Outliner:
 
         for i, (op, operand) in enumerate(self.updates):
             op.set_operand(operand, load(len(self.reads) + i, op.operands[operand]))
-        for i, value in enumerate(self.reads):
+        first = len(self.reads) + len(self.updates)
+        for i, value in (*enumerate(self.reads), *enumerate(self.overwritten.values(), first)):
             value.replace_uses_if(load(i, value), lambda user, _: region.is_ancestor_of(user.parent_region))
         for i, scalar in enumerate(self.scalars):
             scalar.replace_uses_if(block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region))

@@ -122,11 +122,12 @@ class _Assignment:
                             self.pinned[_loop_args(op)[i]] = pair
                             self._pin(self.roots.root(body.terminator.operands[i]), pair)
                 case scf.IfOp():
-                    for r in op.results:
-                        if isinstance(r.type, ResourceType) and r not in self.pinned:
+                    for i, r in enumerate(op.results):
+                        if not isinstance(r.type, ResourceType) or (op, i) in self.roots.carries:
+                            continue
+                        if r not in self.pinned:
                             self._pin(r, _Storage(resource_size(r)))
-                        if isinstance(r.type, ResourceType):
-                            _require_known_outside(op, self.pinned[r].size)
+                        _require_known_outside(op, self.pinned[r].size)
                 case _:
                     pass
             for region in op.regions:
@@ -405,8 +406,13 @@ class _Assignment:
 
     def _if(self, op: scf.IfOp) -> None:
         self.loops.append(op)
-        for r in op.results:
-            if isinstance(r.type, ResourceType):
+        for i, r in enumerate(op.results):
+            if not isinstance(r.type, ResourceType):
+                continue
+            root = self.roots.common_root(op, i) if (op, i) in self.roots.carries else None
+            if root is not None:
+                self.places[r] = self._place(root)
+            else:
                 self.places[r] = self._new_place(r, Builder.before_op(op))
                 self._carry(op, r)
         for region in op.regions:
@@ -450,13 +456,26 @@ def _is_border(op: Op) -> bool:
 
 
 def _carries_of(function: func.FuncOp) -> Roots:
-    """How each loop carries each resource, read off the form that copy-on-write leaves. Inner loops first."""
+    """How loops and branches carry each resource, read off the form that copy-on-write leaves: inner ones first, and
+    what stands in front of others.
+    """
     roots = Roots(function)
-    loops = [op for op in function.walk() if isinstance(op, scf.ForOp | scf.WhileOp)]
-    for loop in reversed(loops):
-        yielded = loop.regions[-1].block.terminator.operands
-        for i, arg in enumerate(_loop_args(loop)):
-            if isinstance(arg.type, ResourceType):
-                in_place = roots.root(yielded[i]) is arg
-                roots.carries[(loop, i)] = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+
+    def visit(block: Block) -> None:
+        for op in block:
+            for region in op.regions:
+                for inner in region.blocks:
+                    visit(inner)
+            if isinstance(op, scf.ForOp | scf.WhileOp):
+                yielded = op.regions[-1].block.terminator.operands
+                for i, arg in enumerate(_loop_args(op)):
+                    if isinstance(arg.type, ResourceType):
+                        in_place = roots.root(yielded[i]) is arg
+                        roots.carries[(op, i)] = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+            elif isinstance(op, scf.IfOp):
+                for i, r in enumerate(op.results):
+                    if isinstance(r.type, ResourceType) and roots.common_root(op, i) is not None:
+                        roots.carries[(op, i)] = Carry.IN_PLACE
+
+    visit(function.entry)
     return roots

@@ -5,7 +5,8 @@ place of its own. The place of a value is that of its *root*: the value at the b
 
     loop position, in place:   the yielded value's root is the loop's own argument
     loop position, two places: the yielded value is made anew in the body; the loop goes to and fro between two halves
-    scf.if, func.return:       the value is made anew (in the branch), by one operation that may write there directly
+    scf.if, in place:          the yielded values of all branches have one root, which stands in front of the scf.if
+    scf.if otherwise, return:  the value is made anew (in the branch), by one operation that may write there directly
     variables:                 what is made in place of a variable that the function stores to is stored where it is;
                                anything else is made anew, and the variable holds the new bytes
 """
@@ -13,6 +14,7 @@ place of its own. The place of a value is that of its *root*: the value at the b
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tesselle.dialects.core import arith, builtin, func, scf
@@ -77,14 +79,14 @@ def is_fillable(elements: DenseElements) -> bool:
 
 
 class Carry(enum.Enum):
-    """How a loop carries a resource."""
+    """How a loop carries a resource. What branches give may be in place, too."""
 
     IN_PLACE = "in place"
     ALTERNATING = "between two halves"
 
 
 class Roots:
-    """Roots of values, and how loops carry theirs; valid for IR that went through copy-on-write."""
+    """Roots of values, and how loops and branches carry theirs; valid for IR that went through copy-on-write."""
 
     def __init__(self, function: func.FuncOp) -> None:
         self.carries: dict[tuple[Op, int], Carry] = {}
@@ -113,6 +115,10 @@ class Roots:
                 if self.carries.get((op, at.index)) is not Carry.IN_PLACE:
                     return at
                 at = op.init_args[at.index]
+            elif isinstance(op, scf.IfOp):
+                if self.carries.get((op, at.index)) is not Carry.IN_PLACE:
+                    return at
+                at = op.then_region.block.terminator.operands[at.index]
             elif isinstance(op, scf.WhileOp):
                 source = forwarded(op)[at.index]
                 # A value that `before` carries to and fro is known outside by the loop's result.
@@ -124,6 +130,14 @@ class Roots:
                 if not tied:
                     return at
                 at = op.operands[tied[0]]
+
+    def common_root(self, op: scf.IfOp, index: int) -> Value | None:
+        """The root of what every branch gives as result `index`, when it is one that stands in front of the branches."""
+        root = self.root(op.then_region.block.terminator.operands[index])
+        if any(region.is_ancestor_of(root.parent_region) for region in op.regions):
+            return None
+        other = self.root(op.else_region.block.terminator.operands[index])
+        return root if other is root else None
 
     def _alternates(self, root: Value, loop: scf.WhileOp) -> bool:
         return isinstance(root, BlockArgument) and root.block.parent_op is loop
@@ -156,6 +170,19 @@ def variable_of(op: stream.TensorImportOp) -> SymbolRef | None:
     """The variable that the imported view was loaded from."""
     load = op.view.defining_op
     return load.variable if isinstance(load, stream.VariableLoadOp) else None
+
+
+def _exclude(one: Op, other: Op) -> bool:
+    """Whether two operations stand in different branches of one scf.if: then only one of them happens."""
+    branches = {region.parent: region for region in _regions_around(one) if isinstance(region.parent, scf.IfOp)}
+    return any(branches.get(region.parent, region) is not region for region in _regions_around(other))
+
+
+def _regions_around(op: Op) -> Iterator[Region]:
+    region = op.parent_region
+    while region is not None and region.parent is not None:
+        yield region
+        region = region.parent.parent_region
 
 
 class _Copies:
@@ -192,7 +219,7 @@ class _Copies:
                 if user is op:
                     if index != operand:
                         return True
-                elif self.order[user] > number:
+                elif self.order[user] > number and not _exclude(user, op):
                     return True
         return False
 
@@ -314,19 +341,46 @@ class _Copies:
 
     def _if(self, op: scf.IfOp) -> None:
         for region in op.regions:
-            if region.is_empty:
+            if not region.is_empty:
+                self._block(region.block)
+        found: set[Value] = set()
+        for i, r in enumerate(op.results):
+            if isinstance(r.type, ResourceType):
+                root = self.roots.common_root(op, i)
+                if root is not None and root not in found and self._ends_in(op, i):
+                    self.roots.carries[(op, i)] = Carry.IN_PLACE
+                    found.add(root)
+        for region in op.regions:
+            if not region.is_empty:
+                self._branch(op, region)
+
+    def _ends_in(self, op: scf.IfOp, index: int) -> bool:
+        """Whether what the branches give as result `index` is not asked for by another name from here on."""
+        for region in op.regions:
+            value = region.block.terminator.operands[index]
+            if self._is_slice(value):
+                return False
+            if region.is_ancestor_of(value.parent_region):
                 continue
-            self._block(region.block)
-            terminator = region.block.terminator
-            taken: set[Value] = set()
-            for i, value in enumerate(terminator.operands):
-                if not isinstance(value.type, ResourceType):
-                    continue
-                root = self.roots.root(value)
-                inside = region.is_ancestor_of(root.parent_region)
-                if not inside or not self.roots.is_fresh(root) or root in taken or self._is_slice(value):
-                    root = self._clone(value, terminator, i)
-                taken.add(root)
+            users = {user for alias in self._aliases(value) for user, _ in alias.uses}
+            outside = (u for u in users if not any(r.is_ancestor_of(u.parent_region) for r in op.regions))
+            later = any(self.order[u] > self.order[op] and not _exclude(u, op) for u in outside)
+            if later or self._outside_loop(value, op):
+                return False
+        return True
+
+    def _branch(self, op: scf.IfOp, region: Region) -> None:
+        """Every value that is not in place is made in the branch, each on its own."""
+        terminator = region.block.terminator
+        taken: set[Value] = set()
+        for i, value in enumerate(terminator.operands):
+            if not isinstance(value.type, ResourceType) or (op, i) in self.roots.carries:
+                continue
+            root = self.roots.root(value)
+            inside = region.is_ancestor_of(root.parent_region)
+            if not inside or not self.roots.is_fresh(root) or root in taken or self._is_slice(value):
+                root = self._clone(value, terminator, i)
+            taken.add(root)
 
     def _is_slice(self, value: Value) -> bool:
         return isinstance(value.defining_op, stream.AsyncSliceOp)
