@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func
@@ -37,8 +38,9 @@ class OutlineDispatches(Pass):
                 continue
             shapes = Shapes()
             regions = [op for op in function.walk() if isinstance(op, flow.DispatchRegionOp)]
+            in_place = overwritten(function)
             for number, region in enumerate(regions):
-                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}").run()
+                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}", in_place.get(region, {})).run()
                 Builder.before_op(function).insert(executable)
             _drop_barriers(function)
 
@@ -51,7 +53,9 @@ def _drop_barriers(function: func.FuncOp) -> None:
 
 
 class _Outliner:
-    def __init__(self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str) -> None:
+    def __init__(
+        self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str, overwritten: Mapping[int, Value]
+    ) -> None:
         self.region = region
         self.shapes = shapes
         self.prefix = prefix
@@ -59,7 +63,7 @@ class _Outliner:
         self.updates: list[tuple[Op, int]] = []
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
-        self.overwritten = overwritten(region)
+        self.overwritten = dict(sorted(overwritten.items()))
         """Tensors from outside that results overwrite element by element, by the result's number."""
 
     def run(self) -> flow.ExecutableOp:

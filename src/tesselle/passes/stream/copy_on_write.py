@@ -14,7 +14,6 @@ place of its own. The place of a value is that of its *root*: the value at the b
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tesselle.dialects.core import arith, builtin, func, scf
@@ -25,6 +24,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
+from tesselle.passes.branches import exclude_each_other
 from tesselle.passes.stream.convert_to_stream import PATTERN_BYTES
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
 
@@ -172,19 +172,6 @@ def variable_of(op: stream.TensorImportOp) -> SymbolRef | None:
     return load.variable if isinstance(load, stream.VariableLoadOp) else None
 
 
-def _exclude(one: Op, other: Op) -> bool:
-    """Whether two operations stand in different branches of one scf.if: then only one of them happens."""
-    branches = {region.parent: region for region in _regions_around(one) if isinstance(region.parent, scf.IfOp)}
-    return any(branches.get(region.parent, region) is not region for region in _regions_around(other))
-
-
-def _regions_around(op: Op) -> Iterator[Region]:
-    region = op.parent_region
-    while region is not None and region.parent is not None:
-        yield region
-        region = region.parent.parent_region
-
-
 class _Copies:
     def __init__(self, function: func.FuncOp) -> None:
         self.function = function
@@ -219,7 +206,7 @@ class _Copies:
                 if user is op:
                     if index != operand:
                         return True
-                elif self.order[user] > number and not _exclude(user, op):
+                elif self.order[user] > number and not exclude_each_other(user, op):
                     return True
         return False
 
@@ -364,7 +351,7 @@ class _Copies:
                 continue
             users = {user for alias in self._aliases(value) for user, _ in alias.uses}
             outside = (u for u in users if not any(r.is_ancestor_of(u.parent_region) for r in op.regions))
-            later = any(self.order[u] > self.order[op] and not _exclude(u, op) for u in outside)
+            later = any(self.order[u] > self.order[op] and not exclude_each_other(u, op) for u in outside)
             if later or self._outside_loop(value, op):
                 return False
         return True
