@@ -224,8 +224,11 @@ def tile_sizes(
     columns, depth = root.size(root.n).known, root.size(root.k).known
     if tiling.mode is RhsMode.PACKED and columns and depth:
         batch = sizes(root.size(root.batch))
-        steps = ix.mul(b, ix.mul(b, rows, 2 * columns * depth), batch)
-        wanted = ix.minimum(b, ix.floordiv(b, steps, 2 * _WORKGROUP_FLOPS), _WORKGROUPS)
+        moved = _BYTE_FLOPS * root.accumulator.size_bytes * depth
+        steps = ix.mul(b, rows, 2 * columns * depth)
+        steps = ix.maximum(b, steps, ix.mul(b, ix.add(b, rows, columns), moved))
+        wanted = ix.floordiv(b, ix.mul(b, steps, batch), 2 * _WORKGROUP_FLOPS)
+        wanted = ix.minimum(b, wanted, _WORKGROUPS)
         wanted = ix.maximum(b, ix.ceildiv(b, wanted, ix.maximum(b, batch, 1)), 1)
         panels = math.ceil(columns / tiling.width)
         least = math.ceil(columns / tiling.column_tile)

@@ -1,11 +1,15 @@
-"""check-shapes: dimensions that must agree, and are known only at run time, are compared before anything runs."""
+"""check-shapes: dimensions that must agree, and are known only at run time, are compared before anything runs.
+
+So are all other checks that depend on the sizes of arguments alone, whatever stands before them: what follows from them
+is taken for granted by all that comes later (see `Shapes`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tesselle.dialects.core import arith
+from tesselle.dialects.core import arith, func
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
@@ -14,8 +18,9 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.types import TensorType
-from tesselle.passes.dispatch_creation.shapes import Shapes, same_size
+from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import IndexBuilder, Size
+from tesselle.passes.index_facts import is_size_check
 
 
 @register_pass("check-shapes", needs=[Fact.LINALG])
@@ -29,10 +34,30 @@ class CheckShapes(Pass):
 
     def run(self, module: Op) -> None:
         shapes = Shapes()
-        asserted: set[tuple[Value | int, Value | int]] = set()
+        asserted: set[tuple[Size, Size]] = set()
         for op in list(module.walk()):
             if isinstance(op, linalg.GenericOp | linalg.ContractOp):
                 _check(op, shapes, asserted)
+        for op in list(module.walk()):
+            if isinstance(op, func.FuncOp) and not op.is_declaration:
+                _hoist(op)
+
+
+def _hoist(function: func.FuncOp) -> None:
+    """Move the checks of sizes, and what they are computed from, to the beginning of the function."""
+    checks = [op for op in function.entry if isinstance(op, flow.AssertOp) and is_size_check(op)]
+    needed: set[Op] = set(checks)
+    todo: list[Op] = list(checks)
+    while todo:
+        for value in todo.pop().operands:
+            maker = value.defining_op
+            if maker is not None and maker not in needed:
+                needed.add(maker)
+                todo.append(maker)
+    first = next((op for op in function.entry if op not in needed), None)
+    if first is not None:
+        for op in [op for op in function.entry if op in needed]:
+            op.move_before(first)
 
 
 def _reads(op: linalg.GenericOp | linalg.ContractOp) -> Iterator[tuple[int, Value, AffineMap]]:
@@ -45,9 +70,7 @@ def _reads(op: linalg.GenericOp | linalg.ContractOp) -> Iterator[tuple[int, Valu
             yield i, op.operands[i], maps[i]
 
 
-def _check(
-    op: linalg.GenericOp | linalg.ContractOp, shapes: Shapes, asserted: set[tuple[Value | int, Value | int]]
-) -> None:
+def _check(op: linalg.GenericOp | linalg.ContractOp, shapes: Shapes, asserted: set[tuple[Size, Size]]) -> None:
     if all(tensor_type(v).is_static for _, v, _ in _reads(op)):
         return
     sizes: dict[int, Size] = {}
@@ -57,11 +80,13 @@ def _check(
                 continue
             expected = sizes.setdefault(e.position, size)
             static = isinstance(size, int) and isinstance(expected, int)
-            if static or same_size(size, expected) or (size, expected) in asserted:
+            if static or shapes.same(size, expected) or (size, expected) in asserted:
                 continue  # static types that differ are slices; the verifier has seen them
             asserted.add((size, expected))
             b = Builder.before_op(op)
             index = IndexBuilder(b)
             equal = arith.CmpIOp(arith.CmpIPredicate.EQ, index.value(size), index.value(expected))
             message = f"{op.location}: operand {i} has another size in dimension {axis} than what it is combined with"
-            b.insert(flow.AssertOp(b.insert(equal).result, message))
+            check = b.insert(flow.AssertOp(b.insert(equal).result, message))
+            if is_size_check(check):
+                shapes.facts_at(check).learn(check.condition)

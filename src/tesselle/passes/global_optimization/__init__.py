@@ -3,6 +3,7 @@
 from tesselle.passes.dispatch_creation.resolve_dims import ResolveDims
 from tesselle.passes.global_optimization.convert_stablehlo_to_linalg import ConvertStablehloToLinalg
 from tesselle.passes.global_optimization.fold_constants import FoldConstants
+from tesselle.passes.global_optimization.fold_gathers import FoldGathers
 from tesselle.passes.global_optimization.fold_index_ranges import FoldIndexRanges
 from tesselle.passes.global_optimization.fold_unit_dims import FoldUnitDims
 from tesselle.passes.global_optimization.fuse_elementwise import FuseElementwise
@@ -14,6 +15,7 @@ GLOBAL_OPTIMIZATION_PASSES = (
     ConvertStablehloToLinalg(),
     ResolveDims(),
     FoldIndexRanges(),
+    FoldGathers(),
     HoistLoopInvariants(),
     PropagateTransposes(),
     FoldUnitDims(),
@@ -24,6 +26,7 @@ __all__ = [
     "GLOBAL_OPTIMIZATION_PASSES",
     "ConvertStablehloToLinalg",
     "FoldConstants",
+    "FoldGathers",
     "FoldIndexRanges",
     "FoldUnitDims",
     "FuseElementwise",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from tesselle.dialects.flow.ops import HostCallOp
+from tesselle.dialects.flow.ops import AssertOp, HostCallOp
 from tesselle.dialects.stablehlo import control_flow as s
-from tesselle.dialects.stablehlo.custom_calls import custom_call_of, shape_operands
+from tesselle.dialects.stablehlo.custom_calls import SHAPE_ASSERTION, custom_call_of, shape_operands
 from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
-from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
+from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements, pull_to_host
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, lowering
 from tesselle.support.diagnostics import Unsupported
 
@@ -17,6 +18,8 @@ from tesselle.support.diagnostics import Unsupported
 @lowering(s.CustomCallOp)
 def custom_call(op: s.CustomCallOp, b: Lowering) -> Sequence[Value]:
     """custom_call @f(x) -> flow.host_call @f(x); dimensions of results come from the operands that say them."""
+    if op.call_target_name == SHAPE_ASSERTION:
+        return _check_shapes(op, b)
     shapes = shape_operands(op)
     inputs = [v for i, v in enumerate(op.inputs) if i not in shapes]
     for t in (*(v.type for v in inputs), *op.result_types):
@@ -42,3 +45,13 @@ def custom_call(op: s.CustomCallOp, b: Lowering) -> Sequence[Value]:
         has_side_effect=op.has_side_effect,
     )
     return b.insert(new).results
+
+
+def _check_shapes(op: s.CustomCallOp, b: Lowering) -> Sequence[Value]:
+    """custom_call @shape_assertion(condition, numbers…) -> flow.assert; the numbers that its text would show are left
+    out.
+    """
+    text = str(op.attributes.get("error_message", "the shapes of the arguments are not those that the program is for"))
+    message = re.sub(r"\{\d+\}", "?", text)
+    b.insert(AssertOp(b.scalar(pull_to_host(b, op.inputs[0])), f"{op.location}: {message}"))
+    return ()
