@@ -196,8 +196,8 @@ def _control(t: _Table) -> None:
         "cond_fail.values",
         "condition:i32, kind:imm_i32, message:string, values:i64_list",
         "",
-        "Fail the call when condition != 0, with an execution error (kind 0) or one about its arguments (kind 1); {i} in"
-        " the message stands for values[i].",
+        "Fail the call when condition != 0, with an execution error (kind 0) or one about its arguments (kind 1); {i}"
+        " in the message stands for values[i].",
     )
 
 

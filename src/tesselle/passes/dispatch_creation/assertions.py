@@ -1,6 +1,6 @@
 """What programs say when sizes do not fit: which dimension of which argument is wrong, and what it must be.
 
-    argument 1 'mask': dimension 0 is 7, but must equal dimension 0 of argument 0 'x', which is 5 (model.mlir:12:8)
+argument 1 'mask': dimension 0 is 7, but must equal dimension 0 of argument 0 'x', which is 5 (model.mlir:12:8)
 """
 
 from __future__ import annotations
