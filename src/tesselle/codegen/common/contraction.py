@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tesselle.codegen.common import index_math as ix
-from tesselle.codegen.common.contraction_kernel import ContractionKernel, grid
+from tesselle.codegen.common.contraction_kernel import ContractionKernel
 from tesselle.codegen.common.contraction_layout import Extent, Operand
 from tesselle.codegen.common.contraction_problem import (
     ACCUMULATORS,
@@ -25,6 +25,7 @@ from tesselle.codegen.common.contraction_problem import (
     problem_of,
 )
 from tesselle.codegen.common.contraction_tiling import Tiling, choose_tiling
+from tesselle.codegen.common.contraction_workgroup import grid
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.func import ReturnOp

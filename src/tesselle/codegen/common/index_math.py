@@ -82,12 +82,12 @@ def maximum(b: Builder, x: Size, y: Size) -> Size:
     return x if x is y else _binary(b, arith.MaxSIOp, x, y)
 
 
-def ceildiv(b: Builder, x: Size, y: int) -> Size:
+def ceildiv(b: Builder, x: Size, y: Size) -> Size:
     """x divided by y > 0 and rounded up, for x >= 0."""
-    kx = known(x)
-    if kx is not None:
-        return -(-kx // y)
-    return x if y == 1 else _binary(b, arith.DivUIOp, add(b, x, y - 1), y)
+    kx, ky = known(x), known(y)
+    if kx is not None and ky is not None:
+        return -(-kx // ky)
+    return x if ky == 1 else _binary(b, arith.DivUIOp, add(b, x, sub(b, y, 1)), y)
 
 
 def floordiv(b: Builder, x: Size, y: Size) -> Size:

@@ -185,10 +185,15 @@ class OptimizationBarrierOp(Op):
 
 @op("flow.assert")
 class AssertOp(Op):
-    """Fail the call with `message` unless `condition` holds."""
+    """Fail the call with `message` unless `condition` holds.
+
+    `{i}` in the message stands for `values[i]`, of type index. `is_argument`: the caller gave what does not fit.
+    """
 
     condition: Value = operand_def()
+    values: Sequence[Value] = variadic_def()
     message: str = attr_def()
+    is_argument: bool = attr_def(default=False)
 
 
 @op("flow.host_call")

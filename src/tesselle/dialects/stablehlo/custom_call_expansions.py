@@ -67,12 +67,6 @@ for _name in ANNOTATIONS:
     custom_call_expansion(_name)(expand_annotation)
 
 
-@custom_call_expansion("shape_assertion")
-def expand_shape_assertion(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
-    """custom_call @shape_assertion(condition, sizes…) -> nothing: what a caller promises about its shapes."""
-    return ()
-
-
 # ---------------------------------------------------------------------------------------------- unary functions
 
 _UNARY: dict[str, type[Op]] = {

@@ -17,6 +17,9 @@ from tesselle.support.custom_calls import ConfigValue, CustomCall, expansion
 CONFIG = "mhlo.backend_config"
 """Attribute that JAX and TensorFlow use for a dictionary, beside an empty `backend_config`."""
 
+SHAPE_ASSERTION = "shape_assertion"
+"""Target of calls (condition, numbers…) that check the sizes of arguments, with the attribute `error_message`."""
+
 SHAPE_OPERANDS = "indices_of_shape_operands"
 """Attribute: which operands are the shapes of the results, one for each result; the function does not get them."""
 
