@@ -27,12 +27,17 @@ from tesselle.codegen.common.loops import for_loop
 from tesselle.codegen.common.packing import Dest, Source, pack_panels, pack_rows
 from tesselle.codegen.common.vector_body import zero
 from tesselle.dialects.core import arith, scf, vector
+from tesselle.dialects.core.memref import memref_type
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
 from tesselle.ir.types import VectorType
 
 _ROW_PADDING_BYTES = 64
 """Keeps copied rows from falling into the same sets of the L1 cache."""
+_PREFETCH_BYTES = 8192
+"""How far ahead packed weights are asked for. Each is used once per call, and comes from behind the L2 cache: what the
+processor can look ahead by itself covers that distance the less, the more rows share a weight.
+"""
 
 
 @dataclass(frozen=True)
@@ -322,7 +327,8 @@ class ContractionKernel(Workgroup):
         if t.pack_lhs:
             places = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in places]
         steps = [Steps(s.lower, s.upper, x, y) for s, x, y in zip(block.steps, lhs_steps, rhs_steps, strict=True)]
-        return outer_products(b, start, (lhs_memory, places), (memory, columns), steps)
+        ahead = _PREFETCH_BYTES // memref_type(memory).dtype.size_bytes if t.mode is RhsMode.PACKED else 0
+        return outer_products(b, start, (lhs_memory, places), (memory, columns), steps, prefetch=ahead)
 
     @property
     def panel_width(self) -> int:

@@ -189,6 +189,8 @@ def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) ->
     def count() -> int:
         return math.ceil(rows / row_tile) * math.ceil(columns / column_tile) * batch
 
+    if mode is RhsMode.PACKED and root.size(root.m).known is None:
+        return row_tile, column_tile  # see tile_sizes
     # Splitting columns repeats no work; splitting rows packs the right-hand side once more.
     if mode is RhsMode.STREAM:
         # Whole pages of each row: shorter pieces would cost more in missed translations than a second core brings.
