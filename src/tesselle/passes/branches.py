@@ -10,8 +10,8 @@ from tesselle.ir.core import Op, Region
 
 def exclude_each_other(one: Op, other: Op) -> bool:
     """Whether two operations stand in different branches of one scf.if: then only one of them happens."""
-    branches = {region.parent: region for region in _regions_around(one) if isinstance(region.parent, scf.IfOp)}
-    return any(branches.get(region.parent, region) is not region for region in _regions_around(other))
+    branches: dict[Op | None, Region] = {r.parent: r for r in _regions_around(one) if isinstance(r.parent, scf.IfOp)}
+    return any(branches.get(r.parent, r) is not r for r in _regions_around(other))
 
 
 def loop_around(region: Region | None) -> Op | None:
