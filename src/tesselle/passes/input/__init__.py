@@ -10,6 +10,7 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.expand_windows import ExpandWindows
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.refine_shapes import RefineShapes
@@ -22,6 +23,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
+        ExpandWindows(),
         ExpandQuantized(),
         ExpandCollectives(),
         FlattenTuples(),
@@ -48,6 +50,7 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "ExpandWindows",
     "FlattenTuples",
     "InlineCalls",
     "RefineShapes",
