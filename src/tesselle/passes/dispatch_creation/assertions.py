@@ -120,7 +120,8 @@ def describe_comparison(predicate: arith.CmpIPredicate, a: Size, b: Size) -> tup
     of = _linear(b)
     origin = argument_dim(of.dim) if isinstance(of, _Linear) else None
     if isinstance(of, _Linear) and origin is not None:
-        text = f"{found}, but {must} {_linear_text(of)}, which is {{1}}: n is {origin}, {{2}}"
+        must = "must equal" if predicate is arith.CmpIPredicate.EQ else must
+        text = f"{found}, but {must} {_linear_text(of)}, which is {{1}}, where n is {origin}, which is {{2}}"
         return text, (a, b, of.dim)
     return f"{found}, but {must} {{1}}", (a, b)
 

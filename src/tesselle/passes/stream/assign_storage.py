@@ -342,8 +342,8 @@ class _Assignment:
 
     def _halves(self, pair: _Storage) -> tuple[Value, Value]:
         """Offsets of the two halves."""
-        assert self.head is not None
-        index = self._index(Builder.before_op(self.head))
+        late = self._is_late(pair.size)
+        index = self._index(self._behind(pair.size) if late else Builder.before_op(self._first_work()))
         return index.value(0), index.value(index.align(pair.size, ALIGNMENT))
 
     def _for(self, loop: scf.ForOp) -> None:
