@@ -154,7 +154,7 @@ def dot_products(
         return [b.insert(vector.FmaOp(x, y, a)).result for (x, y), a in zip(pairs, accs, strict=True)]
 
     accs = [zero(b, type)] * (len(rows) * len(columns))
-    whole = ix.mul(b, ix.floordiv(b, length, lanes), lanes)
+    whole = ix.round_down(b, length, lanes)
     accs = for_loop(b, 0, whole, lanes, accs, lambda c, k, v: body(c, k, v, None))
     rest = ix.sub(b, length, whole)
     if ix.known(rest) != 0:

@@ -66,7 +66,7 @@ def emit_stream(w: Workgroup, b: Builder) -> None:
     for_loop(b, 0, ix.mul(b, vectors, t.lanes), t.lanes, (), clear)
     rows = [ix.add(b, w.lhs_base, w.lhs_rows.locate(b, i)) for i in range(t.rows)]
     start = ix.add(b, w.rhs_base, w.rhs_columns.locate(b, w.column0))
-    whole = ix.mul(b, ix.floordiv(b, count, t.lanes), t.lanes)
+    whole = ix.round_down(b, count, t.lanes)
     together = min(4, max(1, 8 // t.rows))
     *outer, inner = w.reductions
 
@@ -82,7 +82,7 @@ def emit_stream(w: Workgroup, b: Builder) -> None:
             for_loop(c, 0, r.size.value(c), 1, (), iteration)
             return
         size = inner.size.value(c)
-        grouped = ix.mul(c, ix.floordiv(c, size, together), together)
+        grouped = ix.round_down(c, size, together)
         for lower, upper, steps in ((0, grouped, together), (grouped, size, 1)):
 
             def some(d: Builder, k: Value, _: list[Value], steps: int = steps) -> Sequence[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from tesselle.passes.dispatch_creation.describe import describe
 from tesselle.passes.dispatch_creation.in_place import overwritten
 from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import fold
+from tesselle.support.dtypes import INDEX
+
+_LARGEST_MULTIPLE = 64
+"""No kernel asks for larger divisors of sizes."""
 
 
 @register_pass("outline-dispatches", needs=[Fact.DISPATCHES], gives=[Fact.OUTLINED])
@@ -107,9 +112,9 @@ class _Outliner:
 
         module = builtin.ModuleOp.empty()
         module.body.append(function)
-        export = flow.ExecutableExportOp(
-            name, SymbolRef(name), tuple(dims), description.summary, description.flops, description.bytes
-        )
+        multiples = self._push_multiples()
+        summary, flops, moved = description.summary, description.flops, description.bytes
+        export = flow.ExecutableExportOp(name, SymbolRef(name), tuple(dims), multiples, summary, flops, moved)
         executable = flow.ExecutableOp(name, Region([Block()]))
         inner = Builder.at_end(executable.body.block, new.location)
         inner.insert(export)
@@ -176,6 +181,12 @@ class _Outliner:
                 return i
         self.scalars.append(scalar)
         return len(self.scalars) - 1
+
+    def _push_multiples(self) -> tuple[int, ...]:
+        """What divides the sizes: powers of two, as vectors and blocks of registers are."""
+        facts = self.shapes.facts_at(self.region)
+        found = [math.gcd(facts.multiple(v), _LARGEST_MULTIPLE) if v.type is INDEX else 1 for v in self.scalars]
+        return tuple(found) if any(m > 1 for m in found) else ()
 
     def _function(self, name: str, types: list[Type], inputs: int, tied: tuple[int | None, ...]) -> func.FuncOp:
         """The dispatch function: loads, the region's operations, stores."""
