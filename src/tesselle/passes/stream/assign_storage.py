@@ -136,7 +136,9 @@ class _Assignment:
                         if self.roots.is_reference(r):
                             for region in op.regions:
                                 self._pin_reference(region.block.terminator.operands[i])
-                        elif isinstance(r.type, ResourceType) and not (r in self.pinned or (op, i) in self.roots.carries):
+                        elif isinstance(r.type, ResourceType) and not (
+                            r in self.pinned or (op, i) in self.roots.carries
+                        ):
                             self._pin(r, _Storage(resource_size(r)))
                 case _:
                     pass

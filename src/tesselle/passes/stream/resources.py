@@ -22,8 +22,8 @@ def tie_of(value: Value) -> stream.AsyncTieOp | None:
 def resource_size(value: Value) -> Value:
     """The bytes of a resource, as the value that says so.
 
-    What loops carry without a tie, and what is updated in place, keeps its size: the value is that of the beginning, which is known
-    wherever the resource is.
+    What loops carry without a tie, and what is updated in place, keeps its size: the value is that of the beginning,
+    which is known wherever the resource is.
     """
     at = value
     while True:
