@@ -65,7 +65,10 @@ def logistic(x: Array) -> Array:
     right = x.real >= 0
     power = np.exp(np.where(right, -x, x))
     # On the imaginary axis both are the same; infinite imaginary parts count for nothing where the power is 0.
-    return np.where(right, 1, power) / (1 + power)
+    p, q = power.real, power.imag
+    one = 1 + p
+    size = one * one + q * q
+    return _join(np.where(right, one, p * one + q * q) / size, np.where(right, -q, q) / size)
 
 
 def rsqrt(x: Array) -> Array:
@@ -84,18 +87,34 @@ def sign(x: Array) -> Array:
     return _join(np.where(x == 0, x.real, x.real / size), np.where(x == 0, x.imag, x.imag / size))
 
 
+def multiply(x: Array, y: Array) -> Array:
+    """By the parts, each product rounded: NumPy's may be fused with the sum, or not, by the place in the array."""
+    return _join(x.real * y.real - x.imag * y.imag, x.real * y.imag + x.imag * y.real)
+
+
 def power(x: Array, y: Array) -> Array:
-    """e**(y log x); x**0 = 1, 0**y = 0 where re y > 0."""
-    result = np.power(x, y)
-    result = np.where((x == 0) & (y.real > 0), 0, result)
+    """e**(y log x), where a part of y that is 0 counts for nothing; x**0 = 1, 0**y = 0 where re y > 0."""
+    log: Array = np.log(x)
+
+    def product(size: Array, factor: Array) -> Array:
+        return np.where(factor == 0, np.copysign(1, size) * factor, size * factor)
+
+    c, d = y.real, y.imag
+    result = np.exp(_join(product(log.real, c) - d * log.imag, c * log.imag + product(log.real, d)))
+    result = np.where((x == 0) & (c > 0), 0, result)
     return np.where(y == 0, 1, result)
 
 
 def divide(x: Array, y: Array) -> Array:
-    """x / y. A zero divisor gives infinities, an infinite one zeros."""
+    """x / y, by squares of the parts, for which the wider type has room.
+
+    A zero divisor gives infinities, an infinite one zeros.
+    """
     a, b, c, d = x.real, x.imag, y.real, y.imag
     zero = np.copysign(np.zeros((), c.dtype), c)
-    result = np.where(y == 0, _join(a / zero, b / zero), x / y)
+    size = c * c + d * d
+    quotient = _join((a * c + b * d) / size, (b * c - a * d) / size)
+    result = np.where(y == 0, _join(a / zero, b / zero), quotient)
     inf_x, inf_y = np.isinf(a) | np.isinf(b), np.isinf(c) | np.isinf(d)
 
     def direction(z: Array) -> Array:

@@ -36,11 +36,11 @@ def einsum(equation: str | list[Any], operands: tuple[Array, ...], out: DType) -
     return (result != 0) if out.is_bool else narrow(result, out.numpy)
 
 
-@semantics(s.DotGeneralOp)
-def dot_general(op: s.DotGeneralOp, lhs: Array, rhs: Array) -> Array:
+def labels(op: s.DotGeneralOp, lhs_rank: int, rhs_rank: int) -> tuple[list[int], list[int], list[int], list[int]]:
+    """A number for each dimension of lhs, of rhs, of the result, and for each of those that are summed over."""
     d = op.dot_dimension_numbers
-    left = list(range(lhs.ndim))
-    right = list(range(lhs.ndim, lhs.ndim + rhs.ndim))
+    left = list(range(lhs_rank))
+    right = list(range(lhs_rank, lhs_rank + rhs_rank))
     for i, j in zip(
         (*d.lhs_batching_dimensions, *d.lhs_contracting_dimensions),
         (*d.rhs_batching_dimensions, *d.rhs_contracting_dimensions),
@@ -48,9 +48,15 @@ def dot_general(op: s.DotGeneralOp, lhs: Array, rhs: Array) -> Array:
     ):
         right[j] = left[i]
     batch = [left[i] for i in d.lhs_batching_dimensions]
-    summed = {left[i] for i in d.lhs_contracting_dimensions}
+    summed = [left[i] for i in d.lhs_contracting_dimensions]
     out = [*batch, *(x for x in left if x not in batch and x not in summed)]
     out += [x for x in right if x not in batch and x not in summed]
+    return left, right, out, summed
+
+
+@semantics(s.DotGeneralOp)
+def dot_general(op: s.DotGeneralOp, lhs: Array, rhs: Array) -> Array:
+    left, right, out, _ = labels(op, lhs.ndim, rhs.ndim)
     return einsum([left, right, out], (lhs, rhs), result_type(op).dtype)
 
 

@@ -76,6 +76,10 @@ def _minimum(x: Array, y: Array) -> Array:
     return n.float_minimum(x, y) if n.dtype_of(x).is_float else np.minimum(x, y)
 
 
+def _multiply(x: Array, y: Array) -> Array:
+    return (cx.multiply if x.dtype.kind == "c" else np.multiply)(x, y)
+
+
 def _complex_or(complex_: Callable[..., Array], other: Callable[..., Array]) -> Callable[..., Array]:
     """`complex_` in a wider type for complex numbers, `other` for all others."""
     wide = cx.in_wider(complex_)
@@ -119,7 +123,7 @@ _BINARY: dict[type[Op], Binary] = {
     s.DivideOp: _integer_or(n.int_divide, _complex_or(cx.divide, np.divide)),
     s.MaximumOp: _bool_or(np.logical_or, _maximum),
     s.MinimumOp: _bool_or(np.logical_and, _minimum),
-    s.MultiplyOp: _bool_or(np.logical_and, np.multiply),
+    s.MultiplyOp: _bool_or(np.logical_and, _multiply),
     s.OrOp: np.bitwise_or,
     s.PowerOp: _integer_or(n.int_power, _complex_or(cx.power, np.power)),
     s.RemainderOp: _integer_or(n.int_remainder, _remainder),

@@ -105,11 +105,13 @@ def _infinity(direction: Expression) -> Expression:
 
 
 def exponential(x: Parts) -> Parts:
+    """e**a cos b, e**a sin b; zeros of their signs where e**a is 0, and a real number for a real one."""
     a, b = x
-    real, imaginary = _times_exponential(a, b.apply(m.CosOp)), _times_exponential(a, b.apply(m.SinOp))
-    nothing = a.equals(-math.inf)
-    imaginary = b.where(b.equals(0.0), a.number(0.0).where(nothing, imaginary))
-    return a.number(0.0).where(nothing, real), imaginary
+    cosine, sine = b.apply(m.CosOp), b.apply(m.SinOp)
+    zero, nothing = a.number(0.0), a.equals(-math.inf)
+    real = zero.with_sign_of(cosine).where(nothing, _times_exponential(a, cosine))
+    imaginary = zero.with_sign_of(sine).where(nothing, _times_exponential(a, sine))
+    return real, b.where(b.equals(0.0), imaginary)
 
 
 def _times_exponential(a: Expression, factor: Expression) -> Expression:
