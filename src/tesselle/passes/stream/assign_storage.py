@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tesselle.artifact.vm_isa import ACCESS_READ, ACCESS_WRITE
-from tesselle.dialects.core import builtin, func, scf
+from tesselle.dialects.core import arith, builtin, func, scf
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import EXTERNAL, TRANSIENT, ResourceType
 from tesselle.ir.attributes import DenseElements
@@ -13,8 +13,10 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import add_results, eliminate_dead_code
+from tesselle.ir.types import TensorType
 from tesselle.passes.index_arithmetic import IndexBuilder
-from tesselle.passes.stream.copy_on_write import Carry, Roots
+from tesselle.passes.input.create_initializer import INITIALIZER
+from tesselle.passes.stream.copy_on_write import Carry, Roots, variable_of
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import INDEX
@@ -28,7 +30,8 @@ ALIGNMENT = 64
 class AssignStorage(Pass):
     """Give every resource a place: results and transients are allocated at the beginning, arguments and constants are
     where they are, updates stay where their operand is, slices inside of theirs. Loops carry offsets, not resources.
-    Where a size is computed from data it is allocated as soon as the size is known.
+    Where a size is computed from data it is allocated as soon as the size is known. What a variable is to hold is made
+    where the variable lies, when nobody reads there any more.
 
     %1 = stream.async.dispatch @e(%0) {16} -> {16}      %p = stream.resource.alloc %16
                                                   ->    stream.cmd.dispatch @e {read %0[0, 16], write %p[0, 16]}
@@ -60,6 +63,55 @@ class _Storage:
     halves: int = 1
     is_result: bool = False
     resource: Value | None = None
+    """Known from the beginning where it is a variable's."""
+
+
+class _Homes:
+    """Which values are made where the variables lie that will hold them."""
+
+    def __init__(self, function: func.FuncOp, roots: Roots) -> None:
+        self.function = function
+        self.roots = roots
+        self.order = {op: i for i, op in enumerate(function.walk())}
+        self.imports = {variable_of(op): op.result for op in function.entry if isinstance(op, stream.TensorImportOp)}
+        self.last_use: dict[Value, int] = {}
+        for op, number in self.order.items():
+            for v in op.operands:
+                if isinstance(v.type, ResourceType):
+                    # A view lasts: another variable may hold it afterwards.
+                    last = len(self.order) if isinstance(op, stream.TensorExportOp) else number
+                    self.last_use[self._whole(v)] = max(last, self.last_use.get(self._whole(v), 0))
+        self.stores: set[Op] = set()
+
+    def _whole(self, value: Value) -> Value:
+        """The root of what the value is, or is a slice of."""
+        root = self.roots.root(value)
+        while isinstance(root.defining_op, stream.AsyncSliceOp):
+            root = self.roots.root(root.defining_op.source)
+        return root
+
+    def find(self, export: stream.TensorExportOp, root: Value) -> Value | None:
+        """Where the variable lies that is to hold `root`, when `root` may be made there.
+
+        Variables of a new session lie nowhere yet, and those of unknown size get a place that has the new size.
+        """
+        store = next((u for u in export.result.users if isinstance(u, stream.VariableStoreOp)), None)
+        maker = root.defining_op
+        if store is None or maker is None or INITIALIZER in self.function.attributes or not export.tensor.is_static:
+            return None
+        if maker.parent is not self.function.entry or not self.roots.is_fresh(root):
+            return None
+        place = self.imports.get(store.variable)
+        if place is not None and self.last_use.get(place, -1) >= self.order[maker]:
+            return None
+        self.stores.add(store)
+        return self._import(store, export.tensor) if place is None else place
+
+    def _import(self, store: stream.VariableStoreOp, t: TensorType) -> Value:
+        b = Builder(self.function.entry, self.function.entry.first, store.location)
+        size = b.insert(arith.ConstantOp(t.size_bytes, INDEX)).result
+        view = b.insert(stream.VariableLoadOp(store.variable)).result
+        return b.insert(stream.TensorImportOp(view, size, None, t)).result
 
 
 class _Assignment:
@@ -70,6 +122,7 @@ class _Assignment:
         self.pinned: dict[Value, _Storage] = {}
         self.second: dict[tuple[Op, int], Value] = {}
         self.places: dict[Value, Place] = {}
+        self.homes = _Homes(function, self.roots)
         self.constant_places: dict[DenseElements, Value] = {}
         self.head: Op | None = None
         self.dead: list[Op] = []
@@ -111,7 +164,8 @@ class _Assignment:
             match op:
                 case stream.TensorExportOp():
                     root = self.roots.root(op.source)
-                    self._pin(root, _Storage(resource_size(op.source), is_result=True))
+                    home = self.homes.find(op, root)
+                    self._pin(root, _Storage(resource_size(op.source), is_result=True, resource=home))
                 case scf.ForOp() | scf.WhileOp():
                     inits = op.init_args
                     for i, initial in enumerate(inits):
@@ -255,6 +309,8 @@ class _Assignment:
                 offset = index.value(index.add(source.offset, op.offset))
                 loaded = b.insert(stream.ResourceLoadOp(source.resource, offset, op.result_type)).result
                 op.result.replace_all_uses_with(loaded)
+                self._finish(op)
+            case stream.VariableStoreOp() if op in self.homes.stores:
                 self._finish(op)
             case stream.TensorExportOp():
                 place = self._place(op.source)
