@@ -238,8 +238,17 @@ def test_element_types(name: str, tmp_path: Path) -> None:
     """A program swaps its argument with a variable; the variable goes out, into a file and back."""
     type_, value = VALUES[name]
     text = f"""
-    ml_program.global private mutable @v(dense<{"false" if name == "i1" else "0" if name == "i4" else
-        "(0.0, 0.0)" if name == "complex" else "0.0" if name != "empty" else ""}> : {type_}) : {type_}
+    ml_program.global private mutable @v(dense<{
+        "false"
+        if name == "i1"
+        else "0"
+        if name == "i4"
+        else "(0.0, 0.0)"
+        if name == "complex"
+        else "0.0"
+        if name != "empty"
+        else ""
+    }> : {type_}) : {type_}
     func.func @main(%x: {type_}) -> {type_} {{
       %v = ml_program.global_load @v : {type_}
       ml_program.global_store @v = %x : {type_}
