@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tesselle.dialects.core import arith
+from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
@@ -33,6 +33,18 @@ class CheckShapes(Pass):
         for op in list(module.walk()):
             if isinstance(op, linalg.GenericOp | linalg.ContractOp):
                 _check(op, shapes, asserted)
+            elif isinstance(op, tensor.CastOp):
+                _check_cast(op, shapes)
+
+
+def _check_cast(op: tensor.CastOp, shapes: Shapes) -> None:
+    """A type that says more than that of the operand is a promise."""
+    for axis, (size, wanted) in enumerate(zip(shapes.of(op.operand), op.result_type.shape, strict=True)):
+        if wanted is not None and not isinstance(size, int):
+            b = Builder.before_op(op)
+            equal = arith.CmpIOp(arith.CmpIPredicate.EQ, size, IndexBuilder(b).value(wanted))
+            message = f"{op.location}: dimension {axis} must be {wanted}"
+            b.insert(flow.AssertOp(b.insert(equal).result, message))
 
 
 def _reads(op: linalg.GenericOp | linalg.ContractOp) -> Iterator[tuple[int, Value, AffineMap]]:

@@ -81,7 +81,8 @@ class _Homes:
                     # A view lasts: another variable may hold it afterwards.
                     last = len(self.order) if isinstance(op, stream.TensorExportOp) else number
                     self.last_use[self._whole(v)] = max(last, self.last_use.get(self._whole(v), 0))
-        self.stores: set[Op] = set()
+        self.done: set[Op] = set()
+        """Stores, and exports for them, of what will be there already."""
 
     def _whole(self, value: Value) -> Value:
         """The root of what the value is, or is a slice of."""
@@ -104,7 +105,7 @@ class _Homes:
         place = self.imports.get(store.variable)
         if place is not None and self.last_use.get(place, -1) >= self.order[maker]:
             return None
-        self.stores.add(store)
+        self.done |= {store, export}
         return self._import(store, export.tensor) if place is None else place
 
     def _import(self, store: stream.VariableStoreOp, t: TensorType) -> Value:
@@ -310,7 +311,7 @@ class _Assignment:
                 loaded = b.insert(stream.ResourceLoadOp(source.resource, offset, op.result_type)).result
                 op.result.replace_all_uses_with(loaded)
                 self._finish(op)
-            case stream.VariableStoreOp() if op in self.homes.stores:
+            case stream.VariableStoreOp() | stream.TensorExportOp() if op in self.homes.done:
                 self._finish(op)
             case stream.TensorExportOp():
                 place = self._place(op.source)
