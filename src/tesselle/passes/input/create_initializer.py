@@ -19,7 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tesselle.artifact.vm_isa import DTYPE_CODES
 from tesselle.dialects.core import builtin, func, ml_program
+from tesselle.dialects.stablehlo.quantized_rules import quantized_element
 from tesselle.dialects.stablehlo.shape import ConstantOp
 from tesselle.ir.attributes import UNIT, DenseElements, SymbolRef
 from tesselle.ir.builder import Builder
@@ -78,6 +80,10 @@ def first_value(variable: ml_program.GlobalOp) -> DenseElements:
     t = variable.type
     if not isinstance(t, TensorType):
         raise Unsupported(f"@{variable.sym_name} has type {t}; variables are tensors", variable.location, "variable")
+    quantized = quantized_element(t)
+    if (t.dtype if quantized is None else quantized.storage) not in DTYPE_CODES:
+        text = f"@{variable.sym_name} has elements of type {t.dtype}, which calls cannot hand on"
+        raise Unsupported(text, variable.location, "variable")
     if isinstance(variable.value, DenseElements):
         return variable.value
     if variable.value is not None:

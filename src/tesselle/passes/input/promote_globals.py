@@ -12,7 +12,7 @@ that are not mutable are constants.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func, ml_program, scf
@@ -23,6 +23,7 @@ from tesselle.ir.attributes import UNIT, SymbolRef
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
+from tesselle.ir.rewrite import inline_block
 from tesselle.ir.types import TensorType, Type
 from tesselle.passes.input.create_initializer import first_value
 from tesselle.support.diagnostics import Diagnostic, Unsupported
@@ -47,6 +48,7 @@ class PromoteGlobals(Pass):
         for op in list(module.body):
             if isinstance(op, func.FuncOp) and not op.is_declaration:
                 _replace_constants(op, variables)
+                _turn_loops(op)
                 promotion = _Promotion(op, variables)
                 promotion.run()
                 failures.extend(promotion.failures)
@@ -66,6 +68,33 @@ def _replace_constants(function: func.FuncOp, variables: Mapping[str, ml_program
                 value = b.insert(ConstantOp(first_value(variable))).result
                 value.name_hint = variable.sym_name
                 op.replace_with(cast(b, value, op.results[0].type))
+
+
+def _turn_loops(function: func.FuncOp) -> None:
+    """Loops whose condition stores to a variable find out at the end of an iteration whether there is another one.
+
+    while (c(x)) x = f(x)   ->   p = c(x); while (p) { x = f(x); p = c(x) }
+    """
+    for op in list(function.walk()):
+        if isinstance(op, s.WhileOp) and any(isinstance(o, ml_program.GlobalStoreOp) for o in op.cond.walk()):
+            last = op.body.block.terminator
+            first = _clone_in_front(op.cond.block, op, op.init)
+            again = inline_block(op.cond.block, last, last.operands)
+            op.set_operands([*op.init, *first])
+            last.set_operands([*last.operands, *again])
+            op.body.block.add_arg(again[0].type)
+            op.cond.block.append(s.ReturnOp([op.cond.block.add_arg(again[0].type)]))
+            op.add_results([again[0].type])
+
+
+def _clone_in_front(block: Block, before: Op, arguments: Sequence[Value]) -> list[Value]:
+    """As inline_block, with copies: the block stays."""
+    mapping: dict[Value, Value] = dict(zip(block.args, arguments, strict=True))
+    b = Builder.before_op(before)
+    for op in block:
+        if op is not block.terminator:
+            b.insert(op.clone(mapping))
+    return [mapping.get(v, v) for v in block.terminator.operands]
 
 
 def cast(b: Builder, value: Value, type: Type) -> Value:
@@ -122,12 +151,19 @@ class _Promotion:
                     value = self._value(op.global_.root, state)
                     op.replace_with(cast(Builder.before_op(op), value, op.results[0].type))
                 case ml_program.GlobalStoreOp():
-                    state[op.global_.root] = op.value
+                    state[op.global_.root] = self._as_declared(op)
                     op.erase()
                 case _ if op.regions:
                     self._control_flow(op, state)
                 case _:
                     pass
+
+    def _as_declared(self, op: ml_program.GlobalStoreOp) -> Value:
+        """The stored value; where the variable's type says more about its sizes, what is true of it from here on."""
+        stored, declared = op.value.type, self.variables[op.global_.root].type
+        assert isinstance(stored, TensorType) and isinstance(declared, TensorType)
+        says_more = any(d is not None and s is None for d, s in zip(declared.shape, stored.shape, strict=True))
+        return cast(Builder.before_op(op), op.value, declared) if says_more else op.value
 
     def _control_flow(self, op: Op, state: dict[str, Value]) -> None:
         stored = dict.fromkeys(i.global_.root for i in op.walk() if isinstance(i, ml_program.GlobalStoreOp))

@@ -17,6 +17,7 @@ from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.passes.stream.copy_on_write import Carry, Roots
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
+from tesselle.passes.stream.variable_places import VariablePlaces
 from tesselle.support.dtypes import INDEX
 
 ALIGNMENT = 64
@@ -28,8 +29,9 @@ ALIGNMENT = 64
 class AssignStorage(Pass):
     """Give every resource a place: results and transients are allocated at the beginning, arguments and constants are
     where they are, updates stay where their operand is, slices inside of theirs. Loops carry offsets, not resources.
-    Where a size is computed from data it is allocated as soon as the size is known. What control flow hands on with
-    changing sizes is allocated by the operation that makes it, and the resource itself is handed on; it begins there.
+    Where a size is computed from data it is allocated as soon as the size is known. What a variable is to hold is made
+    where the variable lies, when nobody reads there any more. What control flow hands on with changing sizes is
+    allocated by the operation that makes it, and the resource itself is handed on; it begins there.
 
     %1 = stream.async.dispatch @e(%0) {16} -> {16}      %p = stream.resource.alloc %16
                                                   ->    stream.cmd.dispatch @e {read %0[0, 16], write %p[0, 16]}
@@ -59,6 +61,7 @@ class _Storage:
     halves: int = 1
     is_result: bool = False
     resource: Value | None = None
+    """Known from the beginning where it is a variable's."""
     is_reference: bool = False
     """Allocated where it is made, each time: what control flow hands on."""
 
@@ -71,6 +74,7 @@ class _Assignment:
         self.pinned: dict[Value, _Storage] = {}
         self.second: dict[tuple[Op, int], Value] = {}
         self.places: dict[Value, Place] = {}
+        self.homes = VariablePlaces(function, self.roots)
         self.constant_places: dict[DenseElements, Value] = {}
         self.head: Op | None = None
         self.dead: list[Op] = []
@@ -118,7 +122,8 @@ class _Assignment:
             match op:
                 case stream.TensorExportOp():
                     root = self.roots.root(op.source)
-                    self._pin(root, _Storage(resource_size(root), is_result=True))
+                    home = self.homes.find(op, root)
+                    self._pin(root, _Storage(resource_size(root), is_result=True, resource=home))
                 case scf.ForOp() | scf.WhileOp():
                     inits = op.init_args
                     for i, initial in enumerate(inits):
@@ -273,6 +278,8 @@ class _Assignment:
                 self._finish(op)
             case stream.AsyncTieOp():
                 self.places[op.result] = self._place(op.source)
+                self._finish(op)
+            case stream.VariableStoreOp() | stream.TensorExportOp() if op in self.homes.done:
                 self._finish(op)
             case stream.TensorExportOp():
                 place = self._place(op.source)

@@ -8,8 +8,8 @@ place of its own. The place of a value is that of its *root*: the value at the b
     loop or branch, tied:      its size changes on the way: the value has memory of its own, which is handed on
     scf.if, in place:          the yielded values of all branches have one root, which stands in front of the scf.if
     scf.if otherwise, return:  the value is made anew (in the branch), by one operation that may write there directly
-    variables:                 what is made in place of a variable that the function stores to is stored where it is;
-                               anything else is made anew, and the variable holds the new bytes
+    variables:                 what is made in place of a variable that the function stores to is stored where it is, in
+                               that variable or in another one; anything else is made anew
 """
 
 from __future__ import annotations
@@ -408,13 +408,19 @@ class _Copies:
         self.exported.add(root)
 
     def _store(self, op: stream.VariableStoreOp) -> None:
-        """What was made in place of the variable is there already; where its sizes may change it needs a new view."""
+        """What was made in place of the variable is there already; where its sizes may change it needs a new view.
+
+        The bytes of another variable may change hands when that one gets others.
+        """
         export = op.view.defining_op
         assert isinstance(export, stream.TensorExportOp)
         root = self.roots.root(export.source)
         import_ = root.defining_op
-        if not isinstance(import_, stream.TensorImportOp) or variable_of(import_) != op.variable:
+        source = variable_of(import_) if isinstance(import_, stream.TensorImportOp) else None
+        if source is None or source not in self.roots.stored or root in self.exported or self._is_slice(export.source):
             self._export(op.view)
-        elif export.tensor.is_static:
+            return
+        self.exported.add(root)
+        if source == op.variable and export.tensor.is_static:
             op.erase()
             export.erase()

@@ -64,6 +64,8 @@ def hands_on_memory(op: Op) -> bool:
 class _Scheduler:
     def __init__(self, unroll_limit: int) -> None:
         self.unroll_limit = unroll_limit
+        self.written: set[Value] = set()
+        """The resources that anything up to here writes to."""
 
     def block(self, block: Block, now: Value) -> Value:
         """Schedule the operations of a block that begins at timepoint `now`; returns the timepoint of its end."""
@@ -77,9 +79,11 @@ class _Scheduler:
                 pending = []
 
         for op in block.ops:
+            if isinstance(op, scf.ForOp | scf.WhileOp):  # each iteration sees what the one before has written
+                self._remember_writes(op)
             if isinstance(op, COMMANDS) or (isinstance(op, scf.ForOp) and self._is_recorded(op)):
                 pending.append(op)
-            elif isinstance(op, HOST_WORK):
+            elif isinstance(op, HOST_WORK) and not self._is_early(op):
                 flush(op)
                 if not _is_immediate(now):
                     Builder.before_op(op).insert(stream.TimepointAwaitOp(now))
@@ -89,8 +93,24 @@ class _Scheduler:
                     # What control flow hands on is awaited somewhere: it must be a fence, if of no work.
                     now = _execute((), op, now)
                 now = self._control_flow(op, now)
+            self._remember_writes(op)
         flush(block.terminator)
         return now
+
+    def _remember_writes(self, op: Op) -> None:
+        for inner in op.walk():
+            if isinstance(inner, COMMANDS):
+                self.written.update(r.resource for r in accesses_of(inner) if r.writes)
+            elif isinstance(inner, stream.CmdHostCallOp):
+                self.written.update(inner.resources[inner.argument_count :])
+
+    def _is_early(self, op: Op) -> bool:
+        """Whether the host has what it reads from the beginning of the call.
+
+        Checks that need nothing else are made before anything is submitted, and so before variables change.
+        """
+        made = op.source.defining_op if isinstance(op, stream.ResourceLoadOp) else None
+        return isinstance(made, stream.TensorImportOp) and made.result not in self.written
 
     def _is_recorded(self, loop: scf.ForOp) -> bool:
         """Whether a loop is recorded as a whole: what it gives must be read by the same commands, not behind them."""

@@ -7,9 +7,9 @@ import numpy as np
 from tesselle.dialects.core.ml_program import GlobalLoadConstOp, GlobalLoadOp, GlobalOp, GlobalStoreOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.symbols import lookup
-from tesselle.ir.types import TensorType
+from tesselle.ir.types import TensorType, shapes_compatible
 from tesselle.reference.registry import Array, RegionRunner, region_semantics
-from tesselle.support.diagnostics import Unsupported
+from tesselle.support.diagnostics import InvocationError, Unsupported
 
 
 @region_semantics(GlobalLoadOp, GlobalLoadConstOp)
@@ -34,5 +34,10 @@ def _first_value(variable: GlobalOp) -> Array:
 
 @region_semantics(GlobalStoreOp)
 def store(op: GlobalStoreOp, run: RegionRunner, value: Array) -> list[Array]:
+    variable = lookup(op, op.global_)
+    assert isinstance(variable, GlobalOp) and isinstance(variable.type, TensorType)
+    if not shapes_compatible(variable.type.shape, value.shape):
+        text = f"@{variable.sym_name} has type {variable.type}, an array of shape {list(value.shape)} was stored"
+        raise InvocationError(text, op.location)
     run.variables[op.global_.root] = value
     return []
