@@ -5,6 +5,7 @@ argument 1 'mask': dimension 0 is 7, but must equal dimension 0 of argument 0 'x
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -184,6 +185,23 @@ def require(b: Builder, predicate: arith.CmpIPredicate, a: Size, c: Size, what: 
         return insert_assertion(b, condition, text + place, values, is_argument=True)
     must = COMPARISONS[predicate]
     return insert_assertion(b, condition, f"{what} is {{0}}, but {must} {{1}}{place}", (a, c), is_argument=False)
+
+
+def require_multiple(b: Builder, size: Size, factor: int, what: str) -> None:
+    """Fail unless `factor` divides `size`; `what` names the size where it is no multiple of an argument's dimension."""
+    size = fold(size)
+    if factor == 1 or (isinstance(size, int) and size % factor == 0):
+        return
+    index = IndexBuilder(b)
+    rest = b.insert(arith.RemSIOp(index.value(size), index.value(factor))).result
+    condition = b.insert(arith.CmpIOp(arith.CmpIPredicate.EQ, rest, index.value(0))).result
+    form = _linear(size)
+    of = argument_dim(form.dim) if isinstance(form, _Linear) and not form.offset else None
+    if isinstance(form, _Linear) and of is not None:
+        factor //= math.gcd(factor, form.factor)
+        what, size = f"{of.argument}: dimension {of.axis}", form.dim
+    message = f"{what} is {{0}}, but must be a multiple of {factor}{place_text(b.location)}"
+    insert_assertion(b, condition, message, (size,), is_argument=of is not None)
 
 
 def holds(predicate: arith.CmpIPredicate, a: int, b: int) -> bool:

@@ -15,6 +15,7 @@ from tesselle.ir.core import Op
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import lower_block
+from tesselle.passes.global_optimization.stablehlo_to_linalg.sizes import mark_sizes
 from tesselle.support.diagnostics import Diagnostic, Unsupported
 
 
@@ -26,6 +27,7 @@ class ConvertStablehloToLinalg(Pass):
     def run(self, module: Op) -> None:
         failures: list[Diagnostic] = []
         for function in [op for op in module.walk() if isinstance(op, FuncOp)]:
+            mark_sizes(function)
             for block in function.body.blocks:
                 try:
                     lower_block(block)

@@ -7,7 +7,7 @@ so that offsets of slices and sizes of dynamic shapes need no readback from a de
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
@@ -78,13 +78,16 @@ def lower_on_host(op: Op, b: Lowering) -> Value | None:
     return from_elements(b, [emit_scalar(b, op, list(row)) for row in zip(*columns, strict=True)], t)
 
 
+def places_of(value: Value) -> Iterator[tuple[int, ...]]:
+    """The places of the elements of a tensor of static shape, in row-major order."""
+    return itertools.product(*(range(n) for n in tensor_type(value).static_shape))
+
+
 def index_elements(b: Lowering, value: Value) -> list[Value]:
     """The elements of a small integer tensor as index values, read from the device where the host lacks them."""
     known = host_elements(b, value)
     if known is None:
-        t = tensor_type(value)
-        places = itertools.product(*(range(n) for n in t.static_shape))
-        known = [b.insert(tensor.ExtractOp(value, tuple(map(b.index, place)))).result for place in places]
+        known = [b.insert(tensor.ExtractOp(value, tuple(map(b.index, place)))).result for place in places_of(value)]
     return [v if v.type is INDEX else as_index(b, v) for v in known]
 
 

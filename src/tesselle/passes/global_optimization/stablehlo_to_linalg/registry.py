@@ -274,11 +274,15 @@ def lower_block(block: Block) -> None:
 
     Errors: Unsupported, with everything in the block that has no lowering.
     """
+    from tesselle.passes.global_optimization.stablehlo_to_linalg.sizes import SIZE, give_operands_to_host
+
     failures: list[Diagnostic] = []
     for op in block:
         function = LOWERINGS.get(type(op))
         try:
             if function is not None:
+                if SIZE in op.attributes:
+                    give_operands_to_host(op)
                 result = function(op, Lowering(op))
                 op.replace_with(result if isinstance(result, Value) else tuple(result))
             elif op.dialect in ("stablehlo", "chlo"):

@@ -13,6 +13,7 @@ from tesselle.ir.affine import AffineConst, AffineExpr, AffineMap, dim
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
+from tesselle.passes.dispatch_creation.assertions import require_multiple
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import (
     from_elements,
     host_elements,
@@ -84,11 +85,10 @@ def reshaped_sizes(b: Lowering, operand: Value, t: TensorType) -> list[Size]:
     """The sizes of a reshape's result; its only dynamic dimension follows from the number of elements."""
     if t.is_static:
         return list(t.static_shape)
-    known, count = 1, b.index(1)
-    for size in b.dims(operand):
-        count = b.insert(a.MulIOp(count, b.index_of(size))).result
+    known, count = 1, b.index_of(IndexBuilder(b).product(b.dims(operand)))
     for size in t.shape:
         known *= size if size is not None else 1
+    require_multiple(b, count, known, "the number of elements")
     rest = b.insert(a.DivSIOp(count, b.index(known))).result
     return [size if size is not None else rest for size in t.shape]
 
