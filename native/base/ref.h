@@ -18,6 +18,7 @@ enum class ObjectKind : uint8_t {
   kSession,
   kInvocation,
   kDevice,
+  kCommandCache,
 };
 
 /// Base of everything that is shared: an intrusive, atomic reference count.

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from tesselle.support.dtypes import DTYPES, DType
 
-ISA_VERSION = 2
+ISA_VERSION = 3
 """Raised whenever a row is added; a module of a higher version is refused."""
 
 
@@ -322,6 +322,21 @@ def _hal(t: _Table) -> None:
         "",
         "Run host function `function` of the manifest: it reads views `arguments`, which must have been awaited, and"
         " fills views `results`.",
+    )
+
+    t.group(0x2A0)
+    t.row(
+        "hal.command_cache.find",
+        "cache:global, key:i64_list",
+        "commands:ref, found:i32",
+        "The command buffer that the session keeps in `cache` under these numbers (at most 64); null and 0 when there is"
+        " none.",
+    )
+    t.row(
+        "hal.command_cache.keep",
+        "cache:global, key:i64_list, commands:ref",
+        "",
+        "Keep a finalized command buffer there; of more than 16 the least recently used goes.",
     )
 
 

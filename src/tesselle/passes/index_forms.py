@@ -101,9 +101,7 @@ class Form:
         return self + -other
 
     def __mul__(self, other: Form) -> Form:
-        return Form.summed(
-            (tuple(sorted((*m, *n), key=_order)), c * d) for m, c in self.terms for n, d in other.terms
-        )
+        return Form.summed((tuple(sorted((*m, *n), key=_order)), c * d) for m, c in self.terms for n, d in other.terms)
 
     @property
     def is_too_long(self) -> bool:

@@ -231,9 +231,7 @@ def _merge_producer(
     return _rebuild(consumer, operands, shapes)
 
 
-def _bounds_known(
-    consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]], shapes: Shapes
-) -> bool:
+def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]], shapes: Shapes) -> bool:
     """Whether every loop finds the bound that it has now when the inputs are `inputs` (see `loop_ranges`).
 
     A slice that starts at 0 reads a longer tensor through a bare dimension: that must not bound a reduction.
