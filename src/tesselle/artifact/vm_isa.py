@@ -329,8 +329,8 @@ def _hal(t: _Table) -> None:
         "hal.command_cache.find",
         "cache:global, key:i64_list",
         "commands:ref, found:i32",
-        "The command buffer that the session keeps in `cache` under these numbers (at most 64); null and 0 when there is"
-        " none.",
+        "The command buffer that the session keeps in `cache` under these numbers (at most 64); null and 0 when there"
+        " is none.",
     )
     t.row(
         "hal.command_cache.keep",

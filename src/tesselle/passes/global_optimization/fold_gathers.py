@@ -21,7 +21,7 @@ from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.affine import AffineConst, AffineExpr, AffineMap, dim
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Op, Region, Value
+from tesselle.ir.core import BlockArgument, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.ir.types import TensorType
@@ -103,10 +103,8 @@ def _counter(op: linalg.GenericOp, place: Value, extents: dict[int, Size], shape
 
 def _outside(op: linalg.GenericOp, value: Value) -> Value | None:
     """The scalar outside of the body that a value in it is."""
-    block = op.body.block
-    if value in block.args:
-        index = block.args.index(value)
-        return op.inputs[index] if index < len(op.inputs) else None
+    if isinstance(value, BlockArgument) and value.block is op.body.block:
+        return op.inputs[value.index] if value.index < len(op.inputs) else None
     return None if op.body.is_ancestor_of(value.parent_region) else value
 
 

@@ -20,7 +20,6 @@ from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.support.dtypes import I1, INDEX, DType
 
-
 _KEY_LIMIT = 16
 """Commands that depend on more sizes than this are recorded by every call."""
 
