@@ -20,6 +20,7 @@ enum class ObjectKind : uint8_t {
   kDevice,
   kTurn,
   kTurnQueue,
+  kCommandCache,
 };
 
 /// Base of everything that is shared: an intrusive, atomic reference count.

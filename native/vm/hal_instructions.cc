@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "hal/buffer.h"
 #include "hal/command_buffer.h"
+#include "vm/command_cache.h"
 #include "vm/interpreter.h"
 
 namespace tesselle::vm {
@@ -20,6 +21,8 @@ const char* kind_name(ObjectKind kind) {
       return "a command buffer";
     case ObjectKind::kSemaphore:
       return "a fence";
+    case ObjectKind::kCommandCache:
+      return "a cache of command buffers";
     default:
       return "another object";
   }
@@ -39,6 +42,24 @@ hal::Buffer* buffer(const Slot& slot) { return object<hal::Buffer>(slot, ObjectK
 hal::BufferView* view(const Slot& slot) { return object<hal::BufferView>(slot, ObjectKind::kBufferView); }
 hal::CommandBuffer* commands(const Slot& slot) { return object<hal::CommandBuffer>(slot, ObjectKind::kCommandBuffer); }
 hal::Semaphore* fence(const Slot& slot) { return object<hal::Semaphore>(slot, ObjectKind::kSemaphore); }
+
+// Far above the number of dimensions that commands of a real program depend on.
+constexpr uint32_t kMaxKey = 64;
+
+/// The numbers of a list of registers, put into `key`.
+std::span<const int64_t> key_of(const uint32_t* list, const Slot* regs, int64_t (&key)[kMaxKey]) {
+  for (uint32_t i = 0; i < list[0]; ++i) key[i] = regs[list[1 + i]].i64;
+  return {key, list[0]};
+}
+
+/// The cache in a variable, null when there is none yet.
+Ref<CommandCache> command_cache(const Session& session, uint32_t variable) {
+  Slot slot;
+  slot.ref = session.load_reference(variable);
+  if (!slot.ref) return nullptr;
+  const auto owned = Ref<Object>::adopt(slot.ref);
+  return Ref<CommandCache>::share(object<CommandCache>(slot, ObjectKind::kCommandCache));
+}
 
 std::string type_text(uint32_t dtype, int64_t rank) {
   return std::string(dtype_info(dtype)->name) + " of rank " + std::to_string(rank);
@@ -149,6 +170,13 @@ bool Interpreter::hal(Opcode opcode, const uint32_t* w, Slot* regs) {
     case Opcode::HAL_HOST_CALL:
       host_call(w, regs);
       return false;
+
+    case Opcode::HAL_COMMAND_CACHE_FIND:
+      find_commands(w, regs);
+      return false;
+    case Opcode::HAL_COMMAND_CACHE_KEEP:
+      keep_commands(w, regs);
+      return false;
     default:
       // The verifier lets no unknown opcode through, and the interpreter's loop has all others.
       fail_execution("an instruction that this runtime cannot execute");
@@ -246,6 +274,29 @@ void Interpreter::host_call(const uint32_t* w, Slot* regs) {
   }
   invocation_.has_effects_ = true;
   program().host_functions().call(w[1], arguments, results);
+}
+
+void Interpreter::find_commands(const uint32_t* w, Slot* regs) {
+  const Ref<CommandCache> cache = command_cache(*invocation_.session_, w[3]);
+  int64_t key[kMaxKey];
+  Ref<hal::CommandBuffer> found = cache ? cache->find(key_of(w + 4, regs, key)) : nullptr;
+  regs[w[2]].i32 = found ? 1 : 0;
+  assign(regs[w[1]], found.detach());
+}
+
+void Interpreter::keep_commands(const uint32_t* w, Slot* regs) {
+  const uint32_t* list = w + 2;
+  hal::CommandBuffer* recorded = commands(regs[list[1 + list[0]]]);
+  if (!recorded->is_finalized()) fail_execution("a command buffer must be finalized before it is kept");
+  Session& session = *invocation_.session_;
+  Ref<CommandCache> cache = command_cache(session, w[1]);
+  if (!cache) {
+    // Two calls may both be the first: what one of them keeps is recorded once more.
+    cache = make_ref<CommandCache>();
+    session.store_reference(w[1], cache.get());
+  }
+  int64_t key[kMaxKey];
+  cache->keep(key_of(list, regs, key), Ref<hal::CommandBuffer>::share(recorded));
 }
 
 }  // namespace tesselle::vm

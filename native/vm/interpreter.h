@@ -23,6 +23,8 @@ class Interpreter {
   void load(Opcode opcode, const uint32_t* w, Slot* regs);
   void execute(const uint32_t* w, Slot* regs);
   void host_call(const uint32_t* w, Slot* regs);
+  void find_commands(const uint32_t* w, Slot* regs);
+  void keep_commands(const uint32_t* w, Slot* regs);
 
   const Program& program() const { return *invocation_.session_->program(); }
 

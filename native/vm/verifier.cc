@@ -217,9 +217,21 @@ class FunctionVerifier {
       case Opcode::HAL_COMMAND_BUFFER_DISPATCH:
         dispatch();
         return;
+      case Opcode::HAL_COMMAND_CACHE_FIND:
+        global_type(2, RegisterType::kRef);
+        cache_key(3);
+        return;
+      case Opcode::HAL_COMMAND_CACHE_KEEP:
+        global_type(0, RegisterType::kRef);
+        cache_key(1);
+        return;
       default:
         return;
     }
+  }
+
+  void cache_key(size_t operand_index) {
+    require(function_.code[operands_[operand_index]] <= 64, "a key of more than 64 numbers");
   }
 
   void dispatch() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,58 @@ def test_a_finalized_command_buffer_is_kept_in_a_global_and_used_again() -> None
         np.testing.assert_array_equal(future.result(10), a + a)
 
 
+def cached_fill() -> FunctionBuilder:
+    """f(key, value): fills four bytes with `value`, by commands that are recorded once per key; (element, found)."""
+    b = FunctionBuilder("f", argument_types=["i64", "i64"], result_types=["i32", "i32"])
+    key, value = b.arguments
+    zero, four = const(b, 0), const(b, 4)
+    (buffer,) = b.emit("hal.buffer.allocate", four)
+    commands, found = b.emit("hal.command_cache.find", "cache", (key, key))
+    b.emit("cond_br", found, "execute", "record")
+    b.label("record")
+    b.emit("hal.command_buffer.create", 1, results=[commands])
+    b.emit("hal.command_buffer.fill", commands, 0, zero, four, value, 4)
+    b.emit("hal.command_buffer.finalize", commands)
+    b.emit("hal.command_cache.keep", "cache", (key, key), commands)
+    b.label("execute")
+    (fence,) = b.emit("hal.fence.create")
+    (null,) = b.emit("const.ref.null")
+    b.emit("hal.queue.execute", commands, null, fence, (buffer,))
+    b.emit("hal.fence.await", fence)
+    b.emit("return", (*b.emit("hal.buffer.load.i32", buffer, zero), found))
+    return b
+
+
+def test_command_buffers_are_kept_by_numbers() -> None:
+    """The least recently used of more than sixteen is recorded again; a session does not see another's."""
+    program = make_program([cached_fill().finish()], variables=[VmGlobal("cache", RegisterType.REF)])
+    session = program.new_session()
+    for key in range(16):
+        assert raw_call(session, "f", key, 100 + key) == [100 + key, 0]
+    for key in range(16):
+        assert raw_call(session, "f", key, 999) == [100 + key, 1]
+    assert raw_call(session, "f", 3, 0) == [103, 1]
+    assert raw_call(session, "f", 77, 177) == [177, 0]  # in place of 0
+    assert raw_call(session, "f", 3, 0) == [103, 1]
+    assert raw_call(session, "f", 0, 200) == [200, 0]  # in place of 1
+    assert raw_call(session, "f", 2, 0) == [102, 1]
+    assert raw_call(session, "f", 1, 201) == [201, 0]
+    assert raw_call(program.new_session(), "f", 2, 302) == [302, 0]
+
+
+def test_command_caches_are_used_by_many_threads() -> None:
+    program = make_program([cached_fill().finish()], variables=[VmGlobal("cache", RegisterType.REF)])
+    session = program.new_session()
+
+    def calls(seed: int) -> None:
+        for key in np.random.default_rng(seed).integers(0, 40, 300):
+            assert raw_call(session, "f", int(key), int(key))[0] == key
+
+    with ThreadPoolExecutor(4) as threads:
+        for future in [threads.submit(calls, seed) for seed in range(4)]:
+            future.result()
+
+
 def test_chained_submissions() -> None:
     """B waits for A by a fence; only B is awaited."""
     b = FunctionBuilder("f", result_types=["i32"])
@@ -194,6 +247,22 @@ def _(b: FunctionBuilder) -> None:
 @misuse("expected a buffer view, found a buffer")
 def _(b: FunctionBuilder) -> None:
     b.emit("hal.view.dim", b.emit("hal.buffer.allocate", const(b, 4))[0], 0)
+
+
+@misuse("a command buffer must be finalized before it is kept")
+def _(b: FunctionBuilder) -> None:
+    b.emit("hal.command_cache.keep", "cache", (const(b, 1),), b.emit("hal.command_buffer.create", 1)[0])
+
+
+@misuse("expected a command buffer, found null")
+def _(b: FunctionBuilder) -> None:
+    b.emit("hal.command_cache.keep", "cache", (), b.register("ref"))
+
+
+@misuse("expected a cache of command buffers, found a buffer")
+def _(b: FunctionBuilder) -> None:
+    b.emit("global.store.ref", "cache", b.emit("hal.buffer.allocate", const(b, 4))[0])
+    b.emit("hal.command_cache.find", "cache", (const(b, 1),))
 
 
 @misuse("expected a fence, found a command buffer")
@@ -365,7 +434,8 @@ def test_misuse_is_an_error(message: str, body: Body) -> None:
     b = FunctionBuilder("f")
     body(b)
     b.emit("return", ())
-    program = make_program([b.finish()], images=[(ADD_IMAGE, [ADD])])
+    variables = [VmGlobal("cache", RegisterType.REF)]
+    program = make_program([b.finish()], variables=variables, images=[(ADD_IMAGE, [ADD])])
     with pytest.raises(ExecutionError) as caught:
         raw_call(program, "f")
     assert message in str(caught.value)

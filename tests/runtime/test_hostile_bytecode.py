@@ -57,6 +57,8 @@ w.emit("hal.command_buffer.finalize", cb)
 (b2,) = w.emit("hal.buffer.allocate", k)
 (fence,) = w.emit("hal.fence.create")
 (null,) = w.emit("const.ref.null")
+w.emit("hal.command_cache.keep", "r", (n, k), cb)
+cb, _ = w.emit("hal.command_cache.find", "r", (n, k))
 w.emit("hal.queue.execute", cb, null, fence, (b, b2))
 w.emit("hal.fence.await", fence)
 (v,) = w.emit("hal.view.create", b, n, F32, (n, n))
@@ -214,6 +216,10 @@ def test_verifier(change: Callable[[list[int]], None], message: str) -> None:
     rejected(simple(), change, message)
 
 
+REF, I64 = RegisterType.REF, RegisterType.I64
+INTEGER, KEPT = VmGlobal("g", I64), VmGlobal("g", REF)
+
+
 def function(*code: VmInstruction, types: tuple[RegisterType, ...] = (RegisterType.I64,) * 3) -> VmFunction:
     return VmFunction("f", 0, types, (), code)
 
@@ -228,6 +234,23 @@ def function(*code: VmInstruction, types: tuple[RegisterType, ...] = (RegisterTy
             "constant 0 of 0",
         ),
         (VmModule((function(VmInstruction("hal.host_call", (0, (), ()))),)), "host function 0 of 0"),
+        (
+            VmModule(
+                (function(VmInstruction("hal.command_cache.find", ("g", ()), (0, 1)), types=(REF, RegisterType.I32)),),
+                (INTEGER,),
+            ),
+            "global 'g' has type i64",
+        ),
+        (
+            VmModule((function(VmInstruction("hal.command_cache.keep", ("g", (), 1)), types=(REF, REF)),), (INTEGER,)),
+            "global 'g' has type i64",
+        ),
+        (
+            VmModule(
+                (function(VmInstruction("hal.command_cache.keep", ("g", (0,) * 65, 1)), types=(I64, REF)),), (KEPT,)
+            ),
+            "a key of more than 64 numbers",
+        ),
         (VmModule((function(VmInstruction("call", ("f", (0,)), ((),))),)), "1 arguments where 0 are expected"),
         (VmModule((function(VmInstruction("call", ("f", ()), ((0,),))),)), "1 results where 0 are expected"),
         (VmModule((function(VmInstruction("return", ((1,),))),)), "1 results where 0 are expected"),

@@ -331,6 +331,21 @@ def _hal(t: _Table) -> None:
         " fills views `results`.",
     )
 
+    t.group(0x2A0)
+    t.row(
+        "hal.command_cache.find",
+        "cache:global, key:i64_list",
+        "commands:ref, found:i32",
+        "The command buffer that the session keeps in `cache` under these numbers (at most 64); null and 0 when there"
+        " is none.",
+    )
+    t.row(
+        "hal.command_cache.keep",
+        "cache:global, key:i64_list, commands:ref",
+        "",
+        "Keep a finalized command buffer there; of more than 16 the least recently used goes.",
+    )
+
 
 def _build() -> tuple[Instruction, ...]:
     table = _Table()

@@ -70,7 +70,7 @@ def outer_products(
     `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each
     vector the lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is
     no broadcast element but the vector at that distance from its row, one distance for each column. `prefetch`: how
-    many elements in front of what is loaded the right-hand side is asked for (0: not at all).
+    many elements ahead of what is loaded the right-hand side is asked for (0: not at all).
     """
     type = accumulators[0].type
     assert isinstance(type, VectorType)

@@ -9,7 +9,7 @@ from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
 from tesselle.ir.types import DType, TensorType, Type
-from tesselle.support.dtypes import INDEX
+from tesselle.support.dtypes import I1, INDEX
 
 
 @op("hal.executable", ISOLATED, SYMBOL_TABLE, NO_TERMINATOR)
@@ -245,6 +245,28 @@ class CommandBufferBarrierOp(Op):
     """All commands before it, then all after it."""
 
     commands: Value = operand_def()
+
+
+@op("hal.command_cache.find")
+class CommandCacheFindOp(Op):
+    """The command buffer that the session keeps in the variable `cache` under the numbers `key`, and whether there is
+    one.
+    """
+
+    key: Sequence[Value] = variadic_def()
+    cache: SymbolRef = attr_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [COMMAND_BUFFER, I1]
+
+
+@op("hal.command_cache.keep")
+class CommandCacheKeepOp(Op):
+    """Keep a command buffer there; of more than the runtime's limit the least recently used goes."""
+
+    commands: Value = operand_def()
+    key: Sequence[Value] = variadic_def()
+    cache: SymbolRef = attr_def()
 
 
 @op("hal.fence.null", PURE)

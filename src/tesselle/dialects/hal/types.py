@@ -39,4 +39,13 @@ class FenceType(Type):
         return "!hal.fence"
 
 
+@dataclass(frozen=True, slots=True)
+class CommandCacheType(Type):
+    """`!hal.command_cache`: command buffers by the sizes that they were recorded for."""
+
+    def __str__(self) -> str:
+        return "!hal.command_cache"
+
+
 BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE = BufferType(), BufferViewType(), CommandBufferType(), FenceType()
+COMMAND_CACHE = CommandCacheType()

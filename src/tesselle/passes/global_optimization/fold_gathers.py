@@ -103,8 +103,7 @@ def _counter(op: linalg.GenericOp, place: Value, extents: dict[int, Size], shape
 
 def _outside(op: linalg.GenericOp, value: Value) -> Value | None:
     """The scalar outside of the body that a value in it is."""
-    block = op.body.block
-    if isinstance(value, BlockArgument) and value.block is block:
+    if isinstance(value, BlockArgument) and value.block is op.body.block:
         return op.inputs[value.index] if value.index < len(op.inputs) else None
     return None if op.body.is_ancestor_of(value.parent_region) else value
 

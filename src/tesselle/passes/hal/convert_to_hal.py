@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func, ml_program, scf
 from tesselle.dialects.core.arith import ConstantOp
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.hal import ops as hal
-from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FENCE, BufferType
+from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, COMMAND_CACHE, FENCE, BufferType
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import ResourceType, TimepointType
 from tesselle.ir.attributes import DenseElements, SymbolRef
@@ -21,6 +21,9 @@ from tesselle.ir.types import TensorType
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.support.dtypes import I1, INDEX, DType
 
+_KEY_LIMIT = 16
+"""Commands that depend on more sizes than this are recorded by every call."""
+
 
 @register_pass("convert-to-hal", needs=[Fact.SCHEDULED], gives=[Fact.HAL])
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class ConvertToHal(Pass):
     """Arguments are checked and taken apart, stream.cmd.execute records and submits a command buffer.
 
     A region of commands that uses no number known only at run time is recorded by the first call and kept in a
-    variable of the session. Grids come from the workgroup_count regions of the executables, which code generation has
+    variable of the session. One whose numbers depend on the sizes of arguments alone is recorded once for these sizes:
+    the session keeps a few. Grids come from the workgroup_count regions of the executables, which code generation has
     filled in.
     """
 
@@ -198,9 +202,37 @@ class _FunctionConversion:
     def _execute(self, op: stream.CmdExecuteOp, b: Builder) -> None:
         slots = _slots_of(op.body)
         signal = b.insert(hal.FenceCreateOp()).result
-        commands = self._kept_commands(op, b, slots) if _is_static(op.body) else self._record(op, b, slots)
+        key = _sizes_behind(op.body)
+        if key is None or len(key) > _KEY_LIMIT:
+            commands = self._record(op, b, slots)
+        elif key:
+            commands = self._cached_commands(op, b, slots, key)
+        else:
+            commands = self._kept_commands(op, b, slots)
         b.insert(hal.QueueExecuteOp(commands, op.wait, signal, list(slots)))
         op.replace_with(signal)
+
+    def _cached_commands(
+        self, op: stream.CmdExecuteOp, b: Builder, slots: Mapping[Value, int], key: Sequence[Value]
+    ) -> Value:
+        """Recorded by the first call with these sizes, and what only recording computes is computed there."""
+        name = self._unused(f"{self.function.sym_name}_commands_{self.kept}")
+        self.kept += 1
+        self.module.body.insert(hal.VariableOp(name, COMMAND_CACHE), self.function)
+        cache = SymbolRef(name)
+        found = b.insert(hal.CommandCacheFindOp(key, cache))
+        branches = [Region([Block()]), Region([Block()])]
+        choice = scf.IfOp(
+            found.results[1], result_types_=[COMMAND_BUFFER], then_region=branches[0], else_region=branches[1]
+        )
+        b.insert(choice)
+        Builder.at_end(branches[0].block, op.location).insert(scf.YieldOp([found.results[0]]))
+        other = Builder.at_end(branches[1].block, op.location)
+        recorded = self._record(op, other, slots)
+        other.insert(hal.CommandCacheKeepOp(recorded, key, cache))
+        other.insert(scf.YieldOp([recorded]))
+        _sink_into(branches[1])
+        return choice.results[0]
 
     def _kept_commands(self, op: stream.CmdExecuteOp, b: Builder, slots: Mapping[Value, int]) -> Value:
         """Recorded by the first call; a flag tells whether that was done."""
@@ -290,12 +322,47 @@ def _slots_of(body: Region) -> dict[Value, int]:
     return slots
 
 
-def _is_static(body: Region) -> bool:
-    """Whether the region uses nothing from outside but resources and constants."""
-    for op in body.walk():
-        for v in op.operands:
-            if body.is_ancestor_of(v.parent_region) or is_constant(v):
-                continue
-            if not isinstance(v.type, ResourceType | BufferType):
-                return False
-    return True
+def _sizes_behind(body: Region) -> list[Value] | None:
+    """The sizes of arguments from which all numbers follow that the region uses from outside; None when something else
+    is behind them.
+    """
+    todo = [
+        v
+        for op in body.walk()
+        for v in op.operands
+        if not body.is_ancestor_of(v.parent_region) and not isinstance(v.type, ResourceType | BufferType)
+    ]
+    seen: set[Value] = set()
+    found: list[Value] = []
+    while todo:
+        value = todo.pop(0)
+        if value in seen or is_constant(value):
+            continue
+        seen.add(value)
+        maker = value.defining_op
+        if isinstance(maker, hal.BufferViewDimOp):
+            found.append(value)
+        elif maker is not None and maker.dialect == "arith":
+            todo.extend(maker.operands)
+        else:
+            return None
+    return found
+
+
+def _sink_into(region: Region) -> None:
+    """Move arithmetic in front of the region into it, where nothing else uses it."""
+    around = region.parent
+    assert around is not None and around.parent is not None
+    before = list(around.parent)
+    for op in reversed(before[: before.index(around)]):
+        if op.dialect != "arith" or is_constant(op.results[0]):
+            continue
+        users = [user for r in op.results for user in r.users]
+        if users and all(region.is_ancestor_of(user.parent_region) for user in users):
+            op.move_before(_first(region))
+
+
+def _first(region: Region) -> Op:
+    first = region.block.first
+    assert first is not None
+    return first

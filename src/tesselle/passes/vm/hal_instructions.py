@@ -123,6 +123,10 @@ class HalLowering:
                 return self.emit("hal.command_buffer.create", op.capacity)
             case hal.CommandBufferFinalizeOp():
                 return self.emit("hal.command_buffer.finalize", v(op.commands))
+            case hal.CommandCacheFindOp():
+                return self.emit("hal.command_cache.find", op.cache.leaf, self.all(op.key))
+            case hal.CommandCacheKeepOp():
+                return self.emit("hal.command_cache.keep", op.cache.leaf, self.all(op.key), v(op.commands))
             case hal.CommandBufferBarrierOp():
                 return self.emit("hal.command_buffer.barrier", v(op.commands))
             case hal.CommandBufferDispatchOp():
