@@ -76,7 +76,7 @@ class Program:
 
     def check(self, x: Value, predicate: arith.CmpIPredicate, y: Value) -> None:
         condition = self.b.insert(arith.CmpIOp(predicate, x, y)).result
-        self.b.insert(AssertOp(condition, "holds"))
+        self.b.insert(AssertOp(condition, (), "holds"))
         self.facts.learn(condition)
 
     # ------------------------------------------------------------------------------------------ the other side

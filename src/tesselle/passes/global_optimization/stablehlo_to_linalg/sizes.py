@@ -77,7 +77,7 @@ def _sizes(op: Op) -> Iterator[Value]:
 def _is_host_arithmetic(op: Op) -> bool:
     if len(op.results) != 1 or not all(is_host_type(v.type) for v in (*op.operands, *op.results)):
         return False
-    return type(op) in SCALARS and not isinstance(op, _ON_DEVICE) or isinstance(op, _MOVING)
+    return (type(op) in SCALARS and not isinstance(op, _ON_DEVICE)) or isinstance(op, _MOVING)
 
 
 def give_operands_to_host(op: Op) -> None:
