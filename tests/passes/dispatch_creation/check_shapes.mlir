@@ -17,3 +17,16 @@ func.func @add(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   } -> tensor<?xf32>
   return %y : tensor<?xf32>
 }
+
+// A type that says more than that of the operand.
+// CHECK-LABEL: @cast
+// CHECK: %[[D:.*]] = tensor.dim %a
+// CHECK: %[[OK:.*]] = arith.cmpi eq, %[[D]], %{{.*}} : index
+// CHECK: "flow.assert"(%[[OK]]) <{message = "{{.*}}dimension 0 must be 4"}>
+// CHECK-NOT: flow.assert
+// CHECK: return
+func.func @cast(%a: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %0 = tensor.cast %a : tensor<?x3xf32> to tensor<4x3xf32>
+  %1 = tensor.cast %0 : tensor<4x3xf32> to tensor<?x3xf32>
+  return %1 : tensor<?x3xf32>
+}
