@@ -100,3 +100,42 @@ func.func @shapes(%x: tensor<3x4xf32>) -> tensor<?x4xf32> {
   %0 = ml_program.global_load @rows : tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
+
+// What the condition of a loop stores to is carried, when the condition stands at the end of the body.
+// CHECK-LABEL: func.func @condition
+// CHECK: %[[FIRST:.*]] = stablehlo.add %c,
+// CHECK: %[[P:.*]] = stablehlo.compare LT, %n, %[[FIRST]]
+// CHECK: %[[LOOP:.*]]:3 = stablehlo.while({{.*}} = %n, {{.*}} = %[[P]], {{.*}} = %[[FIRST]])
+// CHECK: cond {
+// CHECK-NEXT: stablehlo.return
+// CHECK: do {
+// CHECK: %[[NEXT:.*]] = stablehlo.add
+// CHECK: %[[Q:.*]] = stablehlo.compare LT, {{.*}}, %[[NEXT]]
+// CHECK: stablehlo.return {{.*}}, %[[Q]], %[[NEXT]]
+// CHECK: ml_program.global_store @c = %[[LOOP]]#2
+ml_program.global private mutable @c(dense<0> : tensor<i32>) : tensor<i32>
+func.func @condition(%n: tensor<i32>) {
+  %0 = stablehlo.while(%i = %n) : tensor<i32> cond {
+    %one = stablehlo.constant dense<1> : tensor<i32>
+    %1 = ml_program.global_load @c : tensor<i32>
+    %2 = stablehlo.add %1, %one : tensor<i32>
+    ml_program.global_store @c = %2 : tensor<i32>
+    %3 = stablehlo.compare LT, %i, %2 : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %3 : tensor<i1>
+  } do {
+    stablehlo.return %i : tensor<i32>
+  }
+  return
+}
+
+// A variable's type may say more than that of what is stored or loaded: this is checked when the program runs.
+// CHECK-LABEL: func.func @promises
+// CHECK: %[[R:.*]] = tensor.cast %rows : tensor<?x4xf32> to tensor<2x4xf32>
+// CHECK: %[[A:.*]] = tensor.cast %x : tensor<?xf32> to tensor<4xf32>
+// CHECK: ml_program.global_store @a = %[[A]]
+// CHECK: return %[[R]]
+func.func @promises(%x: tensor<?xf32>) -> tensor<2x4xf32> {
+  %0 = ml_program.global_load @rows : tensor<2x4xf32>
+  ml_program.global_store @a = %x : tensor<?xf32>
+  return %0 : tensor<2x4xf32>
+}

@@ -60,3 +60,45 @@ func.func @loop(%x: tensor<4x8xf32>, %r: tensor<1x8xf32>) -> tensor<4x8xf32> {
   }
   return %y : tensor<4x8xf32>
 }
+
+// -----
+
+// An argument is there from the beginning: it is read, and looked at, before a variable changes.
+// CHECK-LABEL: @checked_first
+// CHECK: %[[N:.*]] = "stream.resource.load"(%n
+// CHECK: %[[OK:.*]] = arith.cmpi eq, %[[N]]
+// CHECK: "flow.assert"(%[[OK]])
+// CHECK: "stream.cmd.execute"
+// CHECK: "stream.cmd.copy"
+// CHECK-NOT: "stream.cmd.execute"
+// CHECK: return
+ml_program.global private mutable @v : tensor<4x8xf32>
+func.func @checked_first(%r: tensor<1x8xf32>, %n: tensor<i32>) {
+  %at = arith.constant 8 : index
+  %eight = arith.constant 8 : i32
+  %v = ml_program.global_load @v : tensor<4x8xf32>
+  %0 = "flow.tensor.update"(%r, %v, %at) : (tensor<1x8xf32>, tensor<4x8xf32>, index) -> tensor<4x8xf32>
+  %1 = tensor.extract %n[] : tensor<i32>
+  %2 = arith.cmpi eq, %1, %eight : i32
+  "flow.assert"(%2) <{message = "eight"}> : (i1) -> ()
+  ml_program.global_store @v = %0 : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// What a command has written is read when it is done.
+// CHECK-LABEL: @written
+// CHECK: "stream.cmd.execute"
+// CHECK: "stream.timepoint.await"
+// CHECK-NEXT: "stream.resource.load"
+ml_program.global private mutable @v : tensor<8xi32>
+func.func @written(%r: tensor<1xi32>) -> tensor<4xi32> {
+  %at = arith.constant 2 : index
+  %v = ml_program.global_load @v : tensor<8xi32>
+  %0 = "flow.tensor.update"(%r, %v, %at) : (tensor<1xi32>, tensor<8xi32>, index) -> tensor<8xi32>
+  %1 = tensor.extract %0[%at] : tensor<8xi32>
+  %2 = "flow.tensor.splat"(%1) : (i32) -> tensor<4xi32>
+  ml_program.global_store @v = %0 : tensor<8xi32>
+  return %2 : tensor<4xi32>
+}

@@ -58,7 +58,7 @@ class GlobalLoadOp(Op):
 
 @op("ml_program.global_load_const")
 class GlobalLoadConstOp(Op):
-    """What a variable that is never stored to holds. Errors: global (there is none), type."""
+    """What a constant holds. Errors: global (there is none), type, mutable (it is a variable)."""
 
     global_: SymbolRef = attr_def(name="global")
     result_type: Type = result_type_def()
@@ -67,6 +67,9 @@ class GlobalLoadConstOp(Op):
         t = _type_of(self, self.global_)
         if t is not None and not types_compatible(t, self.results[0].type):
             self.fail("type", f"{self.global_} has type {t}, loaded as {self.results[0].type}")
+        target = lookup(self, self.global_) if t is not None else None
+        if isinstance(target, GlobalOp):
+            self.require(not target.is_mutable, "mutable", f"{self.global_} is a variable")
 
 
 @op("ml_program.global_store")
