@@ -132,5 +132,5 @@ def argument_names_of(args: Sequence[Value], attributes: Sequence[Mapping[str, A
 def argument_names(function: FuncOp) -> list[str]:
     """The names of the arguments of a function, as the artifact has them."""
     args, given = function.args, function.arg_attrs
-    nothing: AttributeDicts = ({},) * len(args)
-    return argument_names_of(args, given if given and len(given) == len(args) else nothing)
+    nothing: Mapping[str, Attribute] = {}
+    return argument_names_of(args, given if given and len(given) == len(args) else [nothing] * len(args))

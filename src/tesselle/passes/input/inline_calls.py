@@ -92,8 +92,9 @@ def _hand_on_names(call: Op, target: func.FuncOp) -> None:
     JAX puts the function that it exports into one that checks the sizes of the arguments; only the inner one has names.
     """
     for value, arg in zip(call.operands, target.entry.args, strict=True):
-        known = isinstance(value, BlockArgument) and isinstance(value.block.parent_op, func.FuncOp)
-        if known and isinstance(value.location, UnknownLocation) and isinstance(arg.location, NameLocation):
+        if not isinstance(value, BlockArgument) or not isinstance(value.block.parent_op, func.FuncOp):
+            continue
+        if isinstance(value.location, UnknownLocation) and isinstance(arg.location, NameLocation):
             value.location = arg.location
 
 

@@ -131,6 +131,10 @@ class ScalarLowering:
         name = _UNARY.get(type(op))
         if name is not None:
             return self.emit(f"{name}.{register_suffix(operands[0].type)}", operands[0])
+        if isinstance(op, math.AbsIOp):
+            suffix = register_suffix(operands[0].type)
+            negated = self.emit(f"sub.{suffix}", self.constant(0, operands[0].type), operands[0])
+            return self.normalise(self.emit(f"max_s.{suffix}", operands[0], negated), op.results[0].type)
         if isinstance(op, arith.DivSIOp | arith.DivUIOp | arith.RemSIOp | arith.RemUIOp):
             return self._division(op, operands[0], operands[1])
         if isinstance(op, arith.FloorDivSIOp | arith.CeilDivSIOp):
