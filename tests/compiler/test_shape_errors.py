@@ -116,8 +116,14 @@ def program(constraints: tuple[str, ...] = ()) -> Any:
     return export.export(jax.jit(attend))(*specs)
 
 
-def arguments(b: int, c: int, mask: int | None = None, rows: int | None = None, columns: int | None = None) -> list[Any]:
-    return [f(b, c), f(b if mask is None else mask, 1) > 0, f(c if rows is None else rows, 2 * b + 1 if columns is None else columns)]
+def arguments(
+    b: int, c: int, mask: int | None = None, rows: int | None = None, columns: int | None = None
+) -> list[Any]:
+    return [
+        f(b, c),
+        f(b if mask is None else mask, 1) > 0,
+        f(c if rows is None else rows, 2 * b + 1 if columns is None else columns),
+    ]
 
 
 JAX_CASES = {

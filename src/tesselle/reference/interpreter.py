@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import CallOp, FuncOp
+from tesselle.dialects.core.shape import ShapeType
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
 from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
 from tesselle.ir.types import FutureType, TensorType, TokenType, TupleType, Type, shapes_compatible
@@ -153,7 +154,7 @@ def _check(type: Type, value: Array, what: str) -> None:
             _check(part, value[i], f"part {i} of {what}")
         return
     dtype = element_dtype(type)
-    shape = type.shape if isinstance(type, TensorType) else ()
+    shape = type.shape if isinstance(type, TensorType) else (None,) if isinstance(type, ShapeType) else ()
     if value.dtype != dtype.numpy or not shapes_compatible(shape, value.shape):
         raise InvocationError(f"{what} has type {type}, found an array {value.dtype}{list(value.shape)}")
 

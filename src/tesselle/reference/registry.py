@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from tesselle.dialects.core.shape import ShapeType, SizeType, WitnessType
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType, Type
 from tesselle.support.custom_calls import HostFunction
-from tesselle.support.dtypes import DType
+from tesselle.support.dtypes import I1, INDEX, DType
 
 if TYPE_CHECKING:
     from tesselle.dialects.core.builtin import ModuleOp
@@ -113,6 +114,10 @@ def element_dtype(type: Type) -> DType:
         return type.dtype
     if isinstance(type, DType):
         return type
+    if isinstance(type, ShapeType | SizeType):
+        return INDEX
+    if isinstance(type, WitnessType):
+        return I1
     raise TypeError(f"{type} has no element type")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from tesselle.ir.core import PURE, TERMINATOR, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
 from tesselle.ir.types import Dim, TensorType, Type
+from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import INDEX
 
 Mixed = list[int | Value]
@@ -63,6 +64,17 @@ class DimOp(Op):
         t = tensor_type(self.operand)
         self.require(0 <= self.axis < t.rank, "axis", f"axis {self.axis} is outside of rank {t.rank}")
         return [INDEX]
+
+    def complete(self) -> None:
+        """MLIR has the axis as an operand."""
+        if len(self.operands) != 2:
+            return
+        maker = self.operands[1].defining_op
+        axis = maker.attributes.get("value") if maker is not None else None
+        if not isinstance(axis, int):
+            raise Unsupported("tensor.dim of a dimension that is computed", self.location, self.name)
+        self.set_operands(self.operands[:1])
+        self.attributes["axis"] = axis
 
 
 @op("tensor.cast", PURE)

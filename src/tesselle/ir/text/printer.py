@@ -271,7 +271,7 @@ class Printer:
         if name == "value" and isinstance(value, int | float | complex) and len(op.results) == 1:
             # A constant whose value is a plain number: its type is that of the result.
             t = op.results[0].type
-            if CONSTANT_LIKE in op.TRAITS or not isinstance(t, TensorType):
+            if CONSTANT_LIKE in op.TRAITS or isinstance(t, DType):
                 return self.number_text(value, t)
         return encode(value, self.attribute_text)
 

@@ -183,8 +183,30 @@ def require(b: Builder, predicate: arith.CmpIPredicate, a: Size, c: Size, what: 
     if described is not None:
         text, values = described
         return insert_assertion(b, condition, text + place, values, is_argument=True)
-    must = COMPARISONS[predicate]
-    return insert_assertion(b, condition, f"{what} is {{0}}, but {must} {{1}}{place}", (a, c), is_argument=False)
+    must, limit = COMPARISONS[predicate], c if isinstance(c, int) else "{1}"
+    return insert_assertion(b, condition, f"{what} is {{0}}, but {must} {limit}{place}", (a, c), is_argument=False)
+
+
+def require_broadcastable(b: Builder, size: Size, other: Size, what: str, *, both: bool = True) -> None:
+    """Fail unless two sizes are equal or the first is 1, with `both` also the second."""
+    size, other = fold(size), fold(other)
+    if (isinstance(size, int) and (size == 1 or size == other)) or (both and other == 1):
+        return
+    x, y = argument_dim(size), argument_dim(other)
+    if both and y is not None and (x is None or (y.index, y.axis) > (x.index, x.axis)):
+        size, other, x, y = other, size, y, x
+    index = IndexBuilder(b)
+
+    def equal(a: Size, c: Size) -> Value:
+        return b.insert(arith.CmpIOp(arith.CmpIPredicate.EQ, index.value(a), index.value(c))).result
+
+    fits = b.insert(arith.OrIOp(equal(size, 1), equal(size, other))).result
+    if both and not isinstance(other, int):
+        fits = b.insert(arith.OrIOp(fits, equal(other, 1))).result
+    found = f"{x.argument}: dimension {x.axis} is {{0}}" if x is not None else f"{what} is {{0}}"
+    must = f"equal {y}, which is {{1}}" if y is not None else "{1}"
+    message = f"{found}, but must be 1 or {must}{place_text(b.location)}"
+    insert_assertion(b, fits, message, (size, other), is_argument=x is not None)
 
 
 def require_multiple(b: Builder, size: Size, factor: int, what: str) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from tesselle.dialects.core import shape as core_shape
 from tesselle.dialects.core.func import FuncOp
-from tesselle.dialects.core.tensor import CastOp, tensor_type
+from tesselle.dialects.core.tensor import CastOp, DimOp, tensor_type
 from tesselle.dialects.stablehlo import contraction, dynamic, elementwise, reduction, shape, window
 from tesselle.dialects.stablehlo import convolution as conv
 from tesselle.dialects.stablehlo import indexing as ix
@@ -94,6 +95,10 @@ _WITH_SCALAR_REGIONS = (reduction.ReduceOp, reduction.SortOp, window.ReduceWindo
 _TAKES_ANY_SHAPE = (
     *_STATIC,
     shape.GetDimensionSizeOp,
+    CastOp,
+    DimOp,
+    core_shape.DimOp,
+    core_shape.ShapeOfOp,
     elementwise.ConvertOp,
     contraction.DotGeneralOp,
     contraction.DotOp,

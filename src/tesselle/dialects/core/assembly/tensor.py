@@ -5,17 +5,17 @@ from __future__ import annotations
 from tesselle.dialects.core import tensor
 from tesselle.dialects.core.assembly.mixed import mixed_text, read_mixed
 from tesselle.ir.attributes import Attribute
-from tesselle.ir.core import Op
+from tesselle.ir.core import Op, Value
 from tesselle.ir.text.format import register_format, register_value_list
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.printer import Printer
 from tesselle.ir.text.registry import register_assembly
 from tesselle.ir.types import TensorType
+from tesselle.support.dtypes import INDEX
 
 _TO = "attr-dict `:` type($operand) `to` type(results)"
 
 register_format(tensor.EmptyOp, "`(` $dynamic_dims:index `)` attr-dict `:` type(results)")
-register_format(tensor.DimOp, "$operand `,` $axis attr-dict `:` type($operand)")
 register_format(tensor.CastOp, f"$operand {_TO}")
 register_format(tensor.ExtractOp, "$operand `[` $indices:index `]` attr-dict `:` type($operand)")
 register_format(tensor.SplatOp, "$value `[` $dynamic_dims:index `]` attr-dict `:` type($value) `to` type(results)")
@@ -26,7 +26,7 @@ register_format(
     "$operand $reassociation `(` $output_dims:index `)` attr-dict `:` type($operand) `into` type(results)",
 )
 register_format(tensor.ReshapeOp, f"$operand `(` $output_dims:index `)` {_TO}")
-register_format(tensor.GenerateOp, "`(` $dynamic_dims:index `)` region attr-dict `:` type(results)")
+register_format(tensor.GenerateOp, "$dynamic_dims:index region attr-dict `:` type(results)")
 register_value_list(tensor.YieldOp)
 
 
@@ -35,6 +35,29 @@ def _attributes(p: Parser, cls: type[Op]) -> dict[str, Attribute]:
     if p.token == "{":
         p.declared_attributes(cls, found)
     return found
+
+
+def _parse_dim(p: Parser) -> Op:
+    """`%x, 0 : T`, and MLIR's `%x, %c0 : T` with a constant."""
+    place = p.operand()
+    p.expect(",")
+    operands: list[Value] = []
+    attributes: dict[str, Attribute] = {}
+    if p.token[:1] == "%":
+        operands.append(p.resolve(p.operand(), INDEX))
+    else:
+        attributes["axis"] = p.integer()
+    attributes |= _attributes(p, tensor.DimOp)
+    p.expect(":")
+    operands.insert(0, p.resolve(place, p.type()))
+    op = tensor.DimOp.build(operands, (INDEX,), attributes)
+    op.complete()
+    return op
+
+
+def _print_dim(p: Printer, op: tensor.DimOp) -> None:
+    attributes = p.attribute_dict_text(op, ("axis",))
+    p.write(f" {p.value_name(op.operand)}, {op.axis}{' ' if attributes else ''}{attributes} : {op.operand.type}")
 
 
 def _parse_from_elements(p: Parser) -> Op:
@@ -142,6 +165,7 @@ def _print_attributes(p: Printer, op: Op) -> None:
         p.write(f" {text}")
 
 
+register_assembly(tensor.DimOp, _parse_dim, _print_dim)
 register_assembly(tensor.FromElementsOp, _parse_from_elements, _print_from_elements)
 register_assembly(tensor.ExtractSliceOp, _parse_extract_slice, _print_extract_slice)
 register_assembly(tensor.InsertSliceOp, _parse_insert_slice, _print_insert_slice)

@@ -12,6 +12,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg import (
     reduction,
     scatter,
     shape,
+    shape_arithmetic,
     window,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import LOWERINGS, Lowering
@@ -30,5 +31,6 @@ __all__ = [
     "reduction",
     "scatter",
     "shape",
+    "shape_arithmetic",
     "window",
 ]

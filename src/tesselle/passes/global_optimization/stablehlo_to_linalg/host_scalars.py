@@ -20,6 +20,9 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies impor
 from tesselle.passes.vm.scalar_arithmetic import is_host_arithmetic
 from tesselle.support.dtypes import INDEX
 
+SIZE = "tesselle.size"
+"""Attribute of operations, while a function is lowered: the host wants what they give (see `sizes`)."""
+
 LIMIT = 16
 """Tensors with more elements than this are device tensors."""
 
@@ -67,9 +70,9 @@ def from_elements(b: Builder, elements: Sequence[Value], type: TensorType) -> Va
 def lower_on_host(op: Op, b: Lowering) -> Value | None:
     """An elementwise operation whose operands the host knows, as scalar arithmetic; None when it is not one."""
     t = op.results[0].type
-    if not is_host_type(t) or not op.operands or not all(map(is_host_value, op.operands)):
+    if not op.operands or not all(map(is_host_value, op.operands)):
         return None
-    if not all(is_host_type(v.type) for v in op.operands):
+    if SIZE not in op.attributes and not all(is_host_type(v.type) for v in (*op.operands, *op.results)):
         return None
     assert isinstance(t, TensorType)
     lists = [host_elements(b, v) or [] for v in op.operands]

@@ -11,7 +11,7 @@ from tesselle.dialects.linalg.ops import FillOp, GenericOp, IteratorType, YieldO
 from tesselle.ir.affine import AffineMap
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Block, Op, Region, Value, constant_elements
+from tesselle.ir.core import ELEMENTWISE, TERMINATOR, Block, Op, Region, Value, constant_elements
 from tesselle.ir.types import Dim, TensorType
 from tesselle.passes.dispatch_creation.assertions import require
 from tesselle.support.diagnostics import Diagnostic, Unsupported
@@ -274,7 +274,9 @@ def lower_block(block: Block) -> None:
 
     Errors: Unsupported, with everything in the block that has no lowering.
     """
-    from tesselle.passes.global_optimization.stablehlo_to_linalg.sizes import SIZE, give_operands_to_host
+    from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import SIZE
+    from tesselle.passes.global_optimization.stablehlo_to_linalg.shape_arithmetic import lower_arithmetic
+    from tesselle.passes.global_optimization.stablehlo_to_linalg.sizes import give_operands_to_host
 
     failures: list[Diagnostic] = []
     for op in block:
@@ -285,7 +287,11 @@ def lower_block(block: Block) -> None:
                     give_operands_to_host(op)
                 result = function(op, Lowering(op))
                 op.replace_with(result if isinstance(result, Value) else tuple(result))
-            elif op.dialect in ("stablehlo", "chlo"):
+            elif ELEMENTWISE in op.TRAITS and op.dialect in ("arith", "math"):
+                value = lower_arithmetic(op, Lowering(op))
+                if value is not None:
+                    op.replace_with(value)
+            elif op.dialect in ("stablehlo", "chlo", "shape") and TERMINATOR not in op.TRAITS:
                 failures.append(Diagnostic(f"{op.name} is not supported", op.location, op.name))
         except Unsupported as error:
             failures.extend(error.diagnostics)

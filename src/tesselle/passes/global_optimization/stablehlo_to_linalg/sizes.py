@@ -22,7 +22,10 @@ from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.custom_calls import SHAPE_ASSERTION, shape_operands
 from tesselle.ir.attributes import UNIT
 from tesselle.ir.core import Op, Value
+from tesselle.ir.types import TensorType
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import (
+    LIMIT,
+    SIZE,
     from_elements,
     is_host_type,
     is_host_value,
@@ -30,12 +33,27 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import SCALARS
-
-SIZE = "tesselle.size"
-"""Attribute of operations, while a function is lowered: what it gives is wanted on the host."""
+from tesselle.support.dtypes import F32, F64
 
 _ON_DEVICE = (e.CountLeadingZerosOp, e.PopcntOp)
 _MOVING = (s.ConcatenateOp, s.ReshapeOp, s.SliceOp, s.BroadcastInDimOp)
+_ON_FLOATS = (
+    e.AbsOp,
+    e.AddOp,
+    e.CeilOp,
+    e.CompareOp,
+    e.ConvertOp,
+    e.DivideOp,
+    e.FloorOp,
+    e.MaximumOp,
+    e.MinimumOp,
+    e.MultiplyOp,
+    e.NegateOp,
+    e.SelectOp,
+    e.SqrtOp,
+    e.SubtractOp,
+)
+"""What the host computes on floats too: TensorFlow finds the length of a range so."""
 
 
 def mark_sizes(function: FuncOp) -> None:
@@ -75,9 +93,17 @@ def _sizes(op: Op) -> Iterator[Value]:
 
 
 def _is_host_arithmetic(op: Op) -> bool:
-    if len(op.results) != 1 or not all(is_host_type(v.type) for v in (*op.operands, *op.results)):
+    values = (*op.operands, *op.results)
+    if len(op.results) != 1:
         return False
-    return (type(op) in SCALARS and not isinstance(op, _ON_DEVICE)) or isinstance(op, _MOVING)
+    if all(is_host_type(v.type) for v in values):
+        return (type(op) in SCALARS and not isinstance(op, _ON_DEVICE)) or isinstance(op, _MOVING)
+    return isinstance(op, _ON_FLOATS) and all(is_host_type(v.type) or _is_few_floats(v) for v in values)
+
+
+def _is_few_floats(value: Value) -> bool:
+    t = value.type
+    return isinstance(t, TensorType) and t.dtype in (F32, F64) and t.is_static and t.element_count <= LIMIT
 
 
 def give_operands_to_host(op: Op) -> None:
