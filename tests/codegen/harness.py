@@ -145,8 +145,11 @@ def build_executable(
     push: Sequence[DType] = (),
     dims: Sequence[tuple[int | None, ...]] | None = None,
     tied: Sequence[int] = (),
+    multiples: tuple[int, ...] = (),
 ) -> tuple[ExecutableOp, ExecutableExportOp, FuncOp]:
-    """An executable with one dispatch. `tied`: inputs that are updated in place; they come last among the bindings."""
+    """An executable with one dispatch. `tied`: inputs that are updated in place; they come last among the bindings.
+    `multiples`: what divides each push constant.
+    """
     in_types = [
         DispatchTensorType(Access.READ_WRITE if i in tied else Access.READ_ONLY, t) for i, t in enumerate(inputs)
     ]
@@ -166,7 +169,7 @@ def build_executable(
     module.body.append(function)
     every = [*inputs, *outputs]
     bindings = tuple(dims) if dims is not None else tuple(tuple(None for _ in t.shape) for t in every)
-    export = ExecutableExportOp("entry", SymbolRef("entry"), bindings)
+    export = ExecutableExportOp("entry", SymbolRef("entry"), bindings, multiples)
     executable = ExecutableOp("executable", Region([Block()]))
     executable.body.block.append(export)
     executable.body.block.append(module)
@@ -181,8 +184,9 @@ def compile_dispatch(
     push: Sequence[DType] = (),
     dims: Sequence[tuple[int | None, ...]] | None = None,
     tied: Sequence[int] = (),
+    multiples: tuple[int, ...] = (),
 ) -> Compiled:
-    executable, export, _ = build_executable(inputs, outputs, build, push, dims, tied)
+    executable, export, _ = build_executable(inputs, outputs, build, push, dims, tied, multiples)
     verify(executable)
 
     def check(name: str, op: ExecutableOp) -> None:

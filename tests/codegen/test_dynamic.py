@@ -11,8 +11,9 @@ from tests.codegen.harness import Compiled, Dispatch, check_guard, compile_dispa
 from tests.codegen.test_generic import binary, emit, make, softmax
 from tests.codegen.test_sort_scatter import sort as sort_by_first
 
+from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common import sort
-from tesselle.dialects.core import arith, memref, tensor
+from tesselle.dialects.core import arith, memref, scf, tensor, vector
 from tesselle.dialects.core.tensor import ConcatOp, ExtractSliceOp, InsertSliceOp, PadOp
 from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
@@ -206,6 +207,26 @@ def test_no_scalar_code_in_the_inner_loop(target: str) -> None:
         [t, t], [t], lambda d: [d.elementwise(d.loads, d.empty((4096,), F32), binary(arith.AddFOp))]
     )
     assert not [op for op in kernel.executable.walk() if isinstance(op, memref.LoadOp)]
+
+
+@pytest.mark.parametrize("multiples", [(), (1, 64)], ids=["any", "multiple-of-64"])
+def test_no_masks_where_nothing_is_left_over(multiples: tuple[int, ...], target: str) -> None:
+    """Rows that are known to be multiples of all vectors have no tails."""
+    t = TensorType((D, D), F32)
+    kernel = compile_dispatch(
+        [t], [t], lambda d: softmax(d, *d.push), target, [INDEX, INDEX], [(0, 1)] * 2, multiples=multiples
+    )
+    loops = [op for op in kernel.executable.walk() if isinstance(op, scf.ForOp)]
+    along_rows = [op for op in loops if not any(isinstance(o, scf.ForOp) for o in op.body.walk())]
+    tails = [op for op in kernel.executable.walk() if isinstance(op, vector.CreateMaskOp)]
+    single = [op for op in along_rows if ix.known(op.step) == 1]
+    # Of what is kept for each row (maxima, sums) there may be any number.
+    assert bool(multiples) == (len(tails) + len(single) <= 4)
+    for m, n in ((0, 64), (1, 64), (5, 128), (9, 1024)):
+        x = make([m, n], np.float32)
+        (r,) = call(kernel, [x], [((m, n), np.float32)], [m, n])
+        e = np.exp(x - x.max(1, keepdims=True, initial=-np.inf))
+        np.testing.assert_allclose(r, e / e.sum(1, keepdims=True), rtol=2e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (3, 5)])

@@ -13,6 +13,7 @@ from tesselle.codegen.common.fusion import fuse_elementwise, inline_oversized, i
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loop_classes import LoopClasses, analyse
 from tesselle.codegen.common.prepare import prepare
+from tesselle.codegen.common.sizes import name_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.tiling import Tiles, fuse, tile, workgroup_count
 from tesselle.codegen.common.vectorize import vectorize
@@ -76,6 +77,7 @@ class GeneralPlan:
     def fuse(self) -> None:
         assert self.tiles is not None
         fuse(self.kernel, self.tiles)
+        name_sizes(self.kernel)
         eliminate_common_subexpressions(self.kernel.function)
         eliminate_dead_code(self.kernel.function)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from tesselle.codegen.common import generics
 from tesselle.codegen.common import index_math as ix
-from tesselle.codegen.common.memory import sizes_of
+from tesselle.codegen.common.memory import reinterpret, sizes_of
 from tesselle.codegen.common.strategy import KernelFunction
-from tesselle.dialects.core import tensor
+from tesselle.dialects.core import memref, tensor
 from tesselle.dialects.core.bufferization import ToTensorOp
+from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import ContractOp, ConvOp, GenericOp, ScatterOp, SortOp, loop_ranges
 from tesselle.ir.affine import AffineDim
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Value
+from tesselle.ir.core import Op, Value
 from tesselle.ir.types import TensorType
 from tesselle.support.diagnostics import Unsupported
 
@@ -22,6 +23,42 @@ def buffer_sizes(kernel: KernelFunction, b: Builder, buffer: Value) -> list[ix.S
     if buffer.defining_op is None:
         return [kernel.binding_dim(buffer, d) for d in range(tensor_rank(buffer))]
     return sizes_of(b, buffer)
+
+
+def name_sizes(kernel: KernelFunction) -> None:
+    """Let every use of a binding of dynamic sizes see these as values: the same for all bindings, and with what is
+    known of them (see `bind_function`), where asking the memref would give one that nothing is known of.
+
+    memref.subview %arg[0, 0] [%i, memref.dim %arg, 1]  ->  %v = memref.reinterpret_cast %arg to [0] [%m, %n] [%n, 1]
+                                                            memref.subview %v[0, 0] [%i, %n]
+    """
+    entry = kernel.function.entry
+    for buffer in kernel.bindings:
+        t = memref_type(buffer)
+        if None not in t.shape or not buffer.uses:
+            continue
+        first = next((op for op in entry if not _stands_for_size(op, kernel)), None)
+        b = Builder(entry, first, kernel.function.location)
+        sizes = buffer_sizes(kernel, b, buffer)
+        for user in list(buffer.users):
+            if isinstance(user, memref.DimOp):
+                at = Builder.before_op(user)
+                user.replace_with(ix.as_value(at, sizes[user.axis]))
+        users = [(op, n) for op, n in buffer.uses]
+        if users:
+            view = reinterpret(b, buffer, sizes)
+            for op, n in users:
+                op.set_operand(n, view)
+
+
+def _stands_for_size(op: Op, kernel: KernelFunction) -> bool:
+    """Whether the operation computes one of the sizes of the bindings."""
+    return op.dialect == "arith" and any(_is_behind(op, v) for v in kernel.sizes)
+
+
+def _is_behind(op: Op, value: Value) -> bool:
+    maker = value.defining_op
+    return maker is not None and (maker is op or any(_is_behind(op, v) for v in maker.operands))
 
 
 def tensor_rank(value: Value) -> int:
