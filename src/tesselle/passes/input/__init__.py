@@ -1,6 +1,7 @@
 """Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
 
 from tesselle.ir.passes import Pass
+from tesselle.passes.input.drop_bounds import DropBounds
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
@@ -21,6 +22,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
         InlineCalls(),
+        DropBounds(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandWindows(),
@@ -41,6 +43,7 @@ INPUT_PASSES = input_passes()
 
 __all__ = [
     "INPUT_PASSES",
+    "DropBounds",
     "ExpandChecks",
     "ExpandChlo",
     "ExpandCollectives",
