@@ -82,6 +82,34 @@ class TensorType(ShapedType):
         tail = "" if self.encoding is None else f", {self.encoding}"
         return f"tensor<{_dims_text(self.shape)}{self.dtype}{tail}>"
 
+    @property
+    def bounds(self) -> tuple[Dim, ...]:
+        """What each dimension is at most, where the encoding says it; None where nothing does."""
+        return getattr(self.encoding, "bounds", None) or (None,) * len(self.shape)
+
+    @property
+    def largest_shape(self) -> tuple[Dim, ...]:
+        """The shape with bounds in place of dynamic dimensions that have one."""
+        if self.encoding is None:
+            return self.shape
+        return tuple(b if d is None else d for d, b in zip(self.shape, self.bounds, strict=True))
+
+    def encoding_error(self) -> str | None:
+        """What is wrong with the encoding; None when there is none, or it makes sense for the shape."""
+        if self.encoding is None:
+            return None
+        bounds = getattr(self.encoding, "bounds", None)
+        if bounds is None:
+            return f"a tensor with the encoding {self.encoding} is not known"
+        if len(bounds) != self.rank:
+            return f"there are {len(bounds)} bounds for {self.rank} dimensions in {self}"
+        for axis, (size, bound) in enumerate(zip(self.shape, bounds, strict=True)):
+            if size is not None and bound is not None:
+                return f"dimension {axis} of {self} is known and needs no bound"
+            if bound is not None and bound < 0:
+                return f"the bound {bound} of dimension {axis} is negative"
+        return None
+
     def with_dtype(self, dtype: DType) -> TensorType:
         return TensorType(self.shape, dtype, self.encoding)
 
@@ -181,12 +209,19 @@ def shapes_compatible(a: Sequence[Dim], b: Sequence[Dim]) -> bool:
     return len(a) == len(b) and all(dims_compatible(x, y) for x, y in zip(a, b, strict=True))
 
 
+def _fits(a: TensorType, b: TensorType) -> bool:
+    """Whether the known dimensions of `a` lie within the bounds of `b`."""
+    return all(d is None or m is None or d <= m for d, m in zip(a.shape, b.bounds, strict=False))
+
+
 def types_compatible(a: Type, b: Type) -> bool:
-    """Whether two types may describe the same value: equal up to dynamic dimensions and encodings."""
+    """Whether two types may describe the same value: equal up to dynamic dimensions, within their bounds."""
     if a == b:
         return True
     if isinstance(a, TensorType) and isinstance(b, TensorType):
-        return a.dtype == b.dtype and shapes_compatible(a.shape, b.shape)
+        if a.dtype != b.dtype or not shapes_compatible(a.shape, b.shape):
+            return False
+        return (a.encoding is None and b.encoding is None) or (_fits(a, b) and _fits(b, a))
     if isinstance(a, TupleType) and isinstance(b, TupleType):
         return len(a.types) == len(b.types) and all(map(types_compatible, a.types, b.types))
     return False

@@ -23,6 +23,7 @@ from tesselle.ir.core import (
     Value,
 )
 from tesselle.ir.declare import FieldKind, OpSpec, spec_of
+from tesselle.ir.types import TensorType
 from tesselle.support.diagnostics import Diagnostic, VerifyError
 
 
@@ -79,11 +80,19 @@ def _verify_op(op: Op) -> None:
     given = spec.given_result_count
     if given is not None and len(op.results) != given:
         op.fail("results", f"expected {given or 'no'} results, found {len(op.results)}")
+    for r in op.results:
+        if isinstance(r.type, TensorType) and r.type.encoding is not None:
+            _verify_encoding(op, r.type)
     if spec.infers:
         op.verify_types()
     op.check()
     if SYMBOL_TABLE in op.TRAITS:
         _verify_symbols(op)
+
+
+def _verify_encoding(op: Op, t: TensorType) -> None:
+    error = t.encoding_error()
+    op.require(error is None, "encoding", error or "")
 
 
 def _verify_segments(op: Op, spec: OpSpec) -> None:
@@ -138,6 +147,9 @@ def _verify_region(parent: Op, region: Region, visible: set[Value]) -> Iterator[
 def _verify_block(parent: Op, block: Block, visible: set[Value], defined: list[Value]) -> Iterator[VerifyError]:
     visible.update(block.args)
     defined.extend(block.args)
+    for arg in block.args:
+        if isinstance(arg.type, TensorType) and (error := arg.type.encoding_error()) is not None:
+            yield VerifyError(error, arg.location, f"{parent.name}.encoding")
     last = block.last
     if NO_TERMINATOR not in parent.TRAITS and not isinstance(parent, UnregisteredOp):
         ends = last is not None and (TERMINATOR in last.TRAITS or isinstance(last, UnregisteredOp))

@@ -266,6 +266,10 @@ class ResultAccuracy(DialectAttr):
         return f"#stablehlo.result_accuracy<{', '.join(parts)}>"
 
 
+BOUND = "tesselle.bound"
+"""Attribute of a set_dimension_size whose operand's type had a bound: the bound (see drop-bounds)."""
+
+
 @dataclass(frozen=True, slots=True)
 class TypeExtensions(DialectAttr):
     """`#stablehlo.bounds<?, 4>`: upper bounds of dynamic dimensions, as the encoding of a tensor type."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tesselle.dialects.stablehlo.attributes import TypeExtensions
 from tesselle.dialects.stablehlo.base import (
     NUMBER,
     QUANTIZED,
@@ -20,7 +21,7 @@ from tesselle.dialects.stablehlo.base import (
 )
 from tesselle.dialects.stablehlo.quantized_rules import check_broadcast_dtype, check_reshaped, transposed_dtype
 from tesselle.ir.attributes import DenseElements
-from tesselle.ir.core import CONSTANT_LIKE, PURE, Op, Value
+from tesselle.ir.core import CONSTANT_LIKE, PURE, Op, Value, constant_elements
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def, variadic_def
 from tesselle.ir.quantized import QuantizedType
 from tesselle.ir.types import Dim, TensorType, Type
@@ -257,7 +258,8 @@ class GetDimensionSizeOp(Op):
 
 @op("stablehlo.set_dimension_size", PURE)
 class SetDimensionSizeOp(Op):
-    """The operand cut to `size` elements along `dimension`, which becomes dynamic.
+    """The operand with `size` elements along `dimension`, which becomes dynamic; its static size, or its bound, becomes
+    the bound. What is cut off is gone: elements beyond the operand's are zeros.
 
     Errors: I2 (size is not tensor<i32>), C1 (dimension). Source: XLA operation semantics, SetDimensionSize.
     """
@@ -271,7 +273,15 @@ class SetDimensionSizeOp(Op):
         self.require(s.rank == 0 and s.dtype is I32, "I2", f"size must be tensor<i32>, found {s}")
         d = self.dimension
         require_in_range(self, (d,), t.rank, "C1", "dimension")
-        return (TensorType((*t.shape[:d], None, *t.shape[d + 1 :]), t.dtype),)
+        bounds = list(t.bounds)
+        bounds[d] = t.shape[d] if t.shape[d] is not None else bounds[d]
+        known = constant_elements(self.size)
+        size = int(known.array.reshape(-1)[0]) if known is not None else None
+        shape = [*t.shape[:d], None, *t.shape[d + 1 :]]
+        if size is not None and size == bounds[d]:
+            shape[d], bounds[d] = size, None
+        encoding = TypeExtensions(tuple(bounds)) if any(n is not None for n in bounds) else None
+        return (TensorType(tuple(shape), t.dtype, encoding),)
 
     def verify_types(self) -> None:
         (expected,) = self.infer()

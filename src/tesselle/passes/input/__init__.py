@@ -2,6 +2,7 @@
 
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.create_initializer import CreateInitializer
+from tesselle.passes.input.drop_bounds import DropBounds
 from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
@@ -26,6 +27,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         CreateInitializer(),
         InlineCalls(),
         PromoteGlobals(),
+        DropBounds(),
         DropShardings(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
@@ -48,6 +50,7 @@ INPUT_PASSES = input_passes()
 __all__ = [
     "INPUT_PASSES",
     "CreateInitializer",
+    "DropBounds",
     "DropShardings",
     "ExpandChecks",
     "ExpandChlo",

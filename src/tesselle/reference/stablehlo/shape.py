@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import shape as s
 from tesselle.ir.core import Op
 from tesselle.ir.types import TensorType
 from tesselle.reference.registry import Array, semantics
+from tesselle.support.diagnostics import ExecutionError
 from tesselle.support.dtypes import DType
 
 
@@ -121,4 +123,13 @@ def get_dimension_size(op: s.GetDimensionSizeOp, x: Array) -> Array:
 
 @semantics(s.SetDimensionSizeOp)
 def set_dimension_size(op: s.SetDimensionSizeOp, x: Array, size: Array) -> Array:
-    return x[(*(slice(None),) * op.dimension, slice(0, int(size)))]
+    """Cut off, or filled up with zeros within the bound of the dimension."""
+    d, n = op.dimension, int(size)
+    t = tensor_type(op.operand)
+    most = t.largest_shape[d] if t.largest_shape[d] is not None else x.shape[d]
+    assert most is not None
+    if not 0 <= n <= most:
+        raise ExecutionError(f"dimension {d} is set to {n}, but must be from 0 to {most}", op.location, op.name)
+    cut = x[(*(slice(None),) * d, slice(0, n))]
+    missing = [(0, n - cut.shape[d] if axis == d else 0) for axis in range(x.ndim)]
+    return np.pad(cut, missing) if n > cut.shape[d] else cut

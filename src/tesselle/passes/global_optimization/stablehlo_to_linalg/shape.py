@@ -9,7 +9,9 @@ from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import IndexOp
 from tesselle.dialects.stablehlo import shape as s
+from tesselle.dialects.stablehlo.attributes import BOUND
 from tesselle.ir.affine import AffineConst, AffineExpr, AffineMap, dim
+from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.types import TensorType
@@ -27,6 +29,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import (
     first_argument,
     lowering,
     splat_scalar,
+    tensor_constant,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert
 from tesselle.passes.index_arithmetic import IndexBuilder
@@ -397,11 +400,20 @@ def get_dimension_size(op: s.GetDimensionSizeOp, b: Lowering) -> Value:
 def set_dimension_size(op: s.SetDimensionSizeOp, b: Lowering) -> Value:
     from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 
-    sizes = b.dims(op.operand)
-    whole = sizes[op.dimension]
-    (sizes[op.dimension],) = index_elements(b, op.size)
-    what = f"the size that dimension {op.dimension} is set to"
-    b.require_at_least(sizes[op.dimension], 0, what)
-    b.require_at_most(sizes[op.dimension], whole, what)
-    result = b.insert(tensor.ExtractSliceOp.of(op.operand, [0] * len(sizes), sizes)).result
+    sizes, d = b.dims(op.operand), op.dimension
+    whole = sizes[d]
+    (size,) = index_elements(b, op.size)
+    most = op.attributes.get(BOUND)
+    what = f"the size that dimension {d} is set to"
+    b.require_at_least(size, 0, what)
+    b.require_at_most(size, most if isinstance(most, int) else whole, what)
+    if isinstance(most, int) and not isinstance(whole, int):
+        # It may be set to more than it was.
+        zero = tensor_constant(b, DenseElements.splat(0, TensorType((), tensor_type(op.operand).dtype)))
+        high: list[Size] = [b.insert(a.SubIOp(size, whole)).result if axis == d else 0 for axis in range(len(sizes))]
+        nothing: list[Size] = [0] * len(sizes)
+        result = build_pad_at_run_time(b, op.operand, zero, nothing, high, nothing)
+    else:
+        sizes[d] = size
+        result = b.insert(tensor.ExtractSliceOp.of(op.operand, [0] * len(sizes), sizes)).result
     return b.cast(result, tensor_type(op.results[0]))
