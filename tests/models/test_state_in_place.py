@@ -140,9 +140,9 @@ def test_a_program_initializes_its_variables_itself() -> None:
     program, reference = ts.load(ts.compile(OWN_INITIALIZER)), Interpreter(import_program(OWN_INITIALIZER))
     for session in (program.session, program.new_session()):
         np.testing.assert_array_equal(session.state_dict()["b"], [11, 22, 33])
-        np.testing.assert_array_equal(session["add_twice"](x), 2 * np.array([11, 22, 33]) + 1)
+        np.testing.assert_array_equal(session["add_twice"](x), 2 * np.array([12, 23, 34]))
     (expected,) = reference.call("add_twice", [x])
-    np.testing.assert_array_equal(expected, 2 * np.array([11, 22, 33]) + 1)
+    np.testing.assert_array_equal(expected, 2 * np.array([12, 23, 34]))
     program.session.reset()
     np.testing.assert_array_equal(program.session.state_dict()["b"], [11, 22, 33])
     assert [f.name for f in program.manifest.functions if f.updates] == ["initialize", "add_twice"]
