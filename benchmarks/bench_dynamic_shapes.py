@@ -7,7 +7,7 @@ Each network is compiled once with `?` for batch and sequence, and once for ever
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,7 @@ def resnet50() -> Network:
 
     def convolution(x: Array, name: str, kernel: int, features: int, stride: int = 1) -> Array:
         filters = w(f"{name} filters", kernel, kernel, x.shape[-1], features)
-        padding = [((kernel - 1) // 2,) * 2] * 2
+        padding = [((kernel - 1) // 2, (kernel - 1) // 2)] * 2
         y = lax.conv_general_dilated(x, filters, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
         mean, variance, scale, offset = (w(f"{name} {k}", features) for k in ("mean", "variance", "scale", "offset"))
         return (y - mean) * (lax.rsqrt(variance**2 + 1.0) * (scale + 1)) + offset
@@ -119,7 +119,7 @@ SIZES: list[tuple[str, tuple[int, ...]]] = [
 ]
 
 
-def load_one_thread(network: Network, shape: tuple[Any, ...]) -> Callable[..., Any]:
+def load_one_thread(network: Network, shape: Sequence[Any]) -> Callable[..., Any]:
     exported = export.export(jax.jit(network))(jax.ShapeDtypeStruct(shape, np.float32))
     return ts.load(ts.compile(exported, targets=["cpu"]), device="cpu:threads=1")["main"]
 

@@ -107,3 +107,49 @@ def test_a_cache_agrees_with_numpy(program: ts.Program) -> None:
     state = session.state_dict()
     np.testing.assert_allclose(state["cache"], cache, rtol=1e-3, atol=1e-4)
     assert state["at"] == 40 % 32
+
+
+OWN_INITIALIZER = """
+ml_program.global private mutable @a(dense<[1, 2, 3]> : tensor<3xi64>) : tensor<3xi64>
+ml_program.global private mutable @b : tensor<3xi64>
+ml_program.global private @k(dense<[10, 20, 30]> : tensor<3xi64>) : tensor<3xi64>
+func.func @initialize() {
+  %a = ml_program.global_load @a : tensor<3xi64>
+  %k = ml_program.global_load_const @k : tensor<3xi64>
+  %s = stablehlo.add %a, %k : tensor<3xi64>
+  ml_program.global_store @b = %s : tensor<3xi64>
+  return
+}
+func.func private @add(%x: tensor<3xi64>) -> tensor<3xi64> {
+  %b = ml_program.global_load @b : tensor<3xi64>
+  %s = stablehlo.add %x, %b : tensor<3xi64>
+  ml_program.global_store @b = %s : tensor<3xi64>
+  return %s : tensor<3xi64>
+}
+func.func @add_twice(%x: tensor<3xi64>) -> tensor<3xi64> {
+  %0 = call @add(%x) : (tensor<3xi64>) -> tensor<3xi64>
+  %1 = call @add(%0) : (tensor<3xi64>) -> tensor<3xi64>
+  return %1 : tensor<3xi64>
+}
+"""
+
+
+def test_a_program_initializes_its_variables_itself() -> None:
+    """Every session once, and again on reset; functions that others call share the variables."""
+    x = np.array([1, 1, 1])
+    program, reference = ts.load(ts.compile(OWN_INITIALIZER)), Interpreter(import_program(OWN_INITIALIZER))
+    for session in (program.session, program.new_session()):
+        np.testing.assert_array_equal(session.state_dict()["b"], [11, 22, 33])
+        np.testing.assert_array_equal(session["add_twice"](x), 2 * np.array([12, 23, 34]))
+    (expected,) = reference.call("add_twice", [x])
+    np.testing.assert_array_equal(expected, 2 * np.array([12, 23, 34]))
+    program.session.reset()
+    np.testing.assert_array_equal(program.session.state_dict()["b"], [11, 22, 33])
+    assert [f.name for f in program.manifest.functions if f.updates] == ["initialize", "add_twice"]
+    assert program.manifest.initializer not in program.functions
+
+
+def test_without_variables_initialize_is_a_function_like_others() -> None:
+    program = ts.load(ts.compile("func.func @initialize() { return }"))
+    assert not program.manifest.initializer
+    assert program["initialize"]() == ()

@@ -8,6 +8,7 @@ import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import CallOp, FuncOp
+from tesselle.dialects.core.ml_program import INITIALIZE, initialize_of
 from tesselle.dialects.core.shape import ShapeType
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ReshapeOp, TransposeOp
 from tesselle.ir.core import TERMINATOR, Block, Op, Region, Value
@@ -42,9 +43,17 @@ class Interpreter:
         self.loop_indices: Sequence[Array] = ()
         self.draws = 0
         self.variables: dict[str, Array] = {}
+        self._began = False
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
-        """Run the function `name`; InvocationError when there is none or `args` do not fit."""
+        """Run the function `name`; InvocationError when there is none or `args` do not fit.
+
+        The first call begins the session: the program's own function @initialize runs before it.
+        """
+        if not self._began:
+            self._began = True
+            if initialize_of(self.module) is not None:
+                self.call(INITIALIZE, [])
         function = self.functions.get(name)
         if function is None or function.is_declaration:
             raise InvocationError(f"there is no function @{name}")

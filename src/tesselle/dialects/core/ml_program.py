@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tesselle.dialects.core.func import FuncOp
 from tesselle.ir.attributes import Attribute, DenseElements, SymbolRef
 from tesselle.ir.core import Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
@@ -88,6 +89,25 @@ class GlobalStoreOp(Op):
         target = lookup(self, self.global_)
         assert isinstance(target, GlobalOp)
         self.require(target.is_mutable, "mutable", f"{self.global_} is constant")
+
+
+INITIALIZE = "initialize"
+"""The program's own function that is called once in every session, after the variables have their first values."""
+
+
+def initialize_of(module: Op) -> FuncOp | None:
+    """The function `INITIALIZE` of a module with variables, where it is public and has neither arguments nor results.
+
+    In a module without variables it is a function like others.
+    """
+    if not any(g.is_mutable for g in globals_of(module)):
+        return None
+    for block in module.regions[0].blocks:
+        for op_ in block:
+            if isinstance(op_, FuncOp) and op_.sym_name == INITIALIZE:
+                t = op_.function_type
+                return op_ if op_.is_public and not op_.is_declaration and not t.inputs and not t.results else None
+    return None
 
 
 def globals_of(module: Op) -> Sequence[GlobalOp]:

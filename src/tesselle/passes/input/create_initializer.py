@@ -33,9 +33,6 @@ from tesselle.support.diagnostics import Diagnostic, Unsupported
 INITIALIZER = "tesselle.initializer"
 """Name of the function, and the attribute that marks it."""
 
-INITIALIZE = "initialize"
-"""The program's own function, called once in every session after the variables have their values."""
-
 
 @register_pass("create-initializer")
 @dataclass(frozen=True)
@@ -45,9 +42,7 @@ class CreateInitializer(Pass):
     def run(self, module: Op) -> None:
         assert isinstance(module, builtin.ModuleOp)
         variables = [g for g in ml_program.globals_of(module) if g.is_mutable]
-        own = module.lookup(INITIALIZE)
-        calls_own = isinstance(own, func.FuncOp) and _is_initializer(own)
-        if module.lookup(INITIALIZER) is not None or not (variables or calls_own):
+        if not variables or module.lookup(INITIALIZER) is not None:
             return
         function = func.FuncOp.with_entry(INITIALIZER, (), ())
         function.attributes[INITIALIZER] = UNIT
@@ -64,15 +59,10 @@ class CreateInitializer(Pass):
                 b.insert(ml_program.GlobalStoreOp(SymbolRef(variable.sym_name), value.result))
         if failures:
             raise Unsupported.several(failures)
-        if calls_own:
-            b.insert(func.CallOp(SymbolRef(INITIALIZE), (), ()))
+        if ml_program.initialize_of(module) is not None:
+            b.insert(func.CallOp(SymbolRef(ml_program.INITIALIZE), (), ()))
         b.insert(func.ReturnOp(()))
         module.body.append(function)
-
-
-def _is_initializer(function: func.FuncOp) -> bool:
-    t = function.function_type
-    return function.is_public and not function.is_declaration and not t.inputs and not t.results
 
 
 def first_value(variable: ml_program.GlobalOp) -> DenseElements:

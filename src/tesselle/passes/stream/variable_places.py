@@ -22,7 +22,8 @@ class VariablePlaces:
         self.order = {op: i for i, op in enumerate(function.walk())}
         self.imports = {variable_of(op): op.result for op in function.entry if isinstance(op, stream.TensorImportOp)}
         self.last_use: dict[Value, int] = {}
-        for op, number in self.order.items():
+        stores = any(isinstance(op, stream.VariableStoreOp) for op in function.entry)
+        for op, number in self.order.items() if stores else ():
             for v in op.operands:
                 if isinstance(v.type, ResourceType):
                     # A view lasts: another variable may hold it afterwards.
