@@ -76,7 +76,7 @@ void register_device(nb::module_& module) {
       .def("trim", [](DeviceHandle& self) { self.ref->allocator()->trim(); })
       .def("memory", [](DeviceHandle& self) {
         const auto s = self.ref->allocator()->statistics();
-        return std::make_tuple(s.in_use, s.cached, s.peak_in_use);
+        return std::make_tuple(s.in_use, s.cached, s.peak_in_use, s.allocations);
       });
 }
 

@@ -86,6 +86,7 @@ std::byte* Allocator::allocate(int64_t size, int64_t& capacity) {
   {
     const std::scoped_lock lock(mutex_);
     statistics_.in_use += capacity;
+    ++statistics_.allocations;
     statistics_.peak_in_use = std::max(statistics_.peak_in_use, statistics_.in_use);
     auto& idle = idle_[static_cast<size_t>(size_class)];
     if (!idle.empty()) {

@@ -17,6 +17,8 @@ struct AllocatorStatistics {
   int64_t in_use = 0;
   int64_t cached = 0;
   int64_t peak_in_use = 0;
+  /// How many blocks were asked for, ever.
+  int64_t allocations = 0;
 };
 
 /// Host memory that is kept for reuse.

@@ -177,7 +177,6 @@ Status Interpreter::run(int64_t& steps) {
     regs[w[1]].bits = session.load(w[2]);                                         \
     break;                                                                        \
   case Opcode::GLOBAL_STORE_##TYPE:                                               \
-    call.has_effects_ = true;                                                     \
     session.store(w[1], regs[w[2]].bits);                                         \
     break;
         TESSELLE_EACH_NUMBER(TESSELLE_MOVES)
@@ -185,8 +184,7 @@ Status Interpreter::run(int64_t& steps) {
         assign(regs[w[1]], session.load_reference(w[2]));
         break;
       case Opcode::GLOBAL_STORE_REF:
-        call.has_effects_ = true;
-        session.store_reference(w[1], regs[w[2]].ref);
+        call.has_effects_ |= session.store_reference(w[1], regs[w[2]].ref);
         break;
 
         TESSELLE_INTEGER(ADD, add(a, b))

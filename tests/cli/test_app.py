@@ -49,10 +49,13 @@ def test_a_line_that_is_no_command_gives_2(words: list[str], capsys: pytest.Capt
         (["compile", "MISSING.mlir"], "MISSING.mlir: error: No such file or directory\n"),
         (["run", "MISSING.tsl", "--tolerance", "x"], "error: --tolerance: 'x' is not a number\n"),
         (["run", "MISSING.tsl", "--input", "2xf32=a"], "error: input '2xf32=a': 'a' is not an element of f32\n"),
+        (["run", "MISSING.tsl", "--repeat", "0"], "error: --repeat: '0' is not a positive number\n"),
+        (["run", "MISSING.tsl", "--repeat", "two"], "error: --repeat: 'two' is not a positive number\n"),
         (["compile", "MISSING.mlir", "--jobs", "two"], "error: --jobs: 'two' is not an integer\n"),
         (
             ["dump", "MISSING.tsl", "--section", "code"],
-            "error: --section: 'code' is not one of manifest, functions, vm, executables, constants, files\n",
+            "error: --section: 'code' is not one of manifest, functions, variables, vm, executables, constants,"
+            " files\n",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -456,7 +456,7 @@ def test_host_functions_get_bytes_types_and_shapes() -> None:
     program = _native.load_program(
         device, encode(VmModule(functions)), [(data, 0, 8)], [], 2, host_call, 64, -1, [], "", []
     )
-    session = program.new_session()
+    session = _native.Session(program)
 
     def run_one(name: str) -> list[Any]:
         call = session.begin_raw(name, [])

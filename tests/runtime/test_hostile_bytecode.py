@@ -28,7 +28,7 @@ import numpy as np
 from flat_images import Kernel, flat_image
 from vm_programs import elementwise_function
 from tesselle.artifact.vm_encoding import encode
-from tesselle.artifact.vm_isa import RegisterType, INSTRUCTIONS
+from tesselle.artifact.vm_isa import DTYPE_CODES, RegisterType, INSTRUCTIONS
 from tesselle.artifact.vm_module import FunctionBuilder, VmGlobal, VmModule
 from tesselle.runtime import _native
 from tesselle.support.diagnostics import TesselleError
@@ -114,9 +114,13 @@ while time.monotonic() < end:
             del data[at:]
             break
     try:
-        program = _native.load_program(device, bytes(data), [(constant, 0, 64)], [executable], 1, host_call, 64, 2000)
+        # One program in two has a variable: its calls are ordered.
+        state = ([("v", "r", DTYPE_CODES[F32], [-1, -1])], "", ["work"]) if total % 2 else ([], "", [])
+        program = _native.load_program(
+            device, bytes(data), [(constant, 0, 64)], [executable], 1, host_call, 64, 2000, *state
+        )
         loaded += 1
-        session = program.new_session()
+        session = _native.Session(program)
         for name, arguments in (("work", [0, None, 0.5]), ("main", [None, None])):
             call = session.begin_raw(name, arguments)
             for _ in range(100):
@@ -151,7 +155,7 @@ def test_damaged_bytecode_never_crashes(seed: int) -> None:
 
 
 def load(data: bytes) -> _native.Program:
-    return _native.load_program(_native.Device(1, False, 0), data, [], [], 0, lambda *_: None, 64, 1000)
+    return _native.load_program(_native.Device(1, False, 0), data, [], [], 0, lambda *_: None, 64, 1000, [], "", [])
 
 
 def words_of(function: VmFunction) -> tuple[bytes, list[int]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stateful_programs import stateful_program
 
 import tesselle.runtime as rt
 from tesselle.artifact.vm_isa import RegisterType
@@ -74,6 +75,24 @@ def test_memory_does_not_grow(program: rt.Program) -> None:
     several(3000)
     gc.collect()
     # One leaked result a call would be 120 MB, one leaked frame half a megabyte.
+    assert resident_bytes() - before < 1 << 20
+
+
+def test_memory_does_not_grow_in_a_session_with_variables() -> None:
+    session = stateful_program().new_session()
+
+    def several(count: int) -> None:
+        for _ in range(count):
+            session["increment"]()
+            session["replace"].submit().result(60)
+            session["increment"].begin()
+            session.state_dict()
+
+    several(200)
+    gc.collect()
+    before = resident_bytes()
+    several(1500)
+    gc.collect()
     assert resident_bytes() - before < 1 << 20
 
 

@@ -15,6 +15,7 @@ from tesselle.artifact.schema import (
     EntryRecord,
     ExecutableRecord,
     FunctionRecord,
+    HostFunctionRecord,
     Manifest,
     TensorSpec,
     VariableRecord,
@@ -35,6 +36,7 @@ def make_artifact(
     initializer: str | None = None,
     state: Sequence[VariableRecord] = (),
     state_initializer: str = "",
+    host_functions: Sequence[HostFunctionRecord] = (),
     images: Sequence[tuple[bytes, Sequence[Kernel]]] = (),
     constants: Sequence[np.ndarray[Any, Any]] = (),
     features: Sequence[str] = (),
@@ -60,6 +62,7 @@ def make_artifact(
         tuple(records),
         executables,
         constant_records,
+        host_functions=tuple(host_functions),
         variables=tuple(state),
         initializer=state_initializer,
     )

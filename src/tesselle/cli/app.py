@@ -19,7 +19,7 @@ from tesselle.support.version import __version__
 
 COMMANDS: dict[str, str] = {
     "compile": "Compile a program into an artifact (.tsl).",
-    "run": "Call a function of a program and print its results.",
+    "run": "Call functions of a program and print their results.",
     "check": "Run what programs expect of themselves.",
     "bench": "Time a function and show where the time goes.",
     "dump": "Show what is inside an artifact.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tesselle.cli.option_flags import flags_of, options_from
+from tesselle.cli.option_flags import flags_of, options_from, positive
 from tesselle.support.options import CompileOptions
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def command(
     from tesselle.cli.programs import open_program
     from tesselle.cli.tensors import parse_named_tensor
 
-    budget_s = _positive("--seconds", seconds, float)
-    device = "cpu" if threads is None else f"cpu:threads={_positive('--threads', threads, int)}"
+    budget_s = positive("--seconds", seconds, float)
+    device = "cpu" if threads is None else f"cpu:threads={positive('--threads', threads, int)}"
     loaded = open_program(program, device, options_from(CompileOptions, given))
     function = loaded[function_name]
     arguments = make_arguments(loaded.functions[function_name].arguments, [parse_named_tensor(t) for t in inputs])
@@ -120,18 +120,6 @@ class KernelTime:
 
     launches: int = 0
     busy_ns: int = 0
-
-
-def _positive(flag: str, text: str, kind: type[Any]) -> Any:
-    from tesselle.support.diagnostics import OptionError
-
-    try:
-        value = kind(text)
-    except ValueError:
-        value = 0
-    if not value > 0:
-        raise OptionError(f"{flag}: '{text}' is not a positive number")
-    return value
 
 
 def _print_breakdown(program: ts.Program, call: Callable[[], object], median_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +24,11 @@ LISTING_COLUMNS = 120
     "sections",
     multiple=True,
     metavar="NAME",
-    help="Only this section: manifest, functions, vm, executables, constants or files; repeatable.",
+    help="Only this section: manifest, functions, variables, vm, executables, constants or files; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The manifest as it stands in the file, and nothing else.")
 def command(artifact: Path, sections: tuple[str, ...], as_json: bool) -> None:
-    """Show what is inside ARTIFACT: manifest, signatures, host program, executables, constants, files."""
+    """Show what is inside ARTIFACT: manifest, signatures, variables, host program, executables, constants, files."""
     import tesselle as ts
     from tesselle.support.diagnostics import OptionError
 
@@ -65,6 +66,8 @@ def _manifest(artifact: Artifact) -> None:
     kernels = sum(len(e.entries) for e in m.executables)
     rows.add_row("executables", f"{len(m.executables)} with {kernels} kernels for {', '.join(targets) or 'no target'}")
     rows.add_row("constants", f"{len(m.constants)}, {format_bytes(sum(c.size for c in m.constants))}")
+    if m.variables:
+        rows.add_row("variables", f"{len(m.variables)}, set up by {m.initializer or 'nobody'}")
     if m.host_functions:
         rows.add_row("calls", ", ".join(sorted({f"@{f.target}" for f in m.host_functions})))
     stdout().print(rows)
@@ -81,6 +84,24 @@ def _functions(artifact: Artifact) -> None:
         if f.location:
             out.print(f"    from {f.location}", markup=False)
     out.print()
+
+
+def _variables(artifact: Artifact) -> None:
+    from tesselle.cli.console import cut, format_bytes, stdout, table
+
+    manifest = artifact.manifest
+    if not manifest.variables:
+        click.echo("  none: calls keep nothing\n")
+        return
+    rows = table("variable", "type", "size", "global", right=("size",))
+    for v in manifest.variables:
+        kind = "x".join([*("?" if d is None else str(d) for d in v.shape), str(v.dtype)])
+        known = [d for d in v.shape if d is not None]
+        size = format_bytes(math.prod(known) * v.dtype.size_bytes) if len(known) == len(v.shape) else "depends"
+        rows.add_row(cut(v.name), kind, size, f"@{v.vm_global}")
+    stdout().print(rows)
+    updating = ", ".join(f.name for f in manifest.functions if f.updates) or "no function"
+    click.echo(f"  updated by: {updating}\n")
 
 
 def _vm(artifact: Artifact) -> None:
@@ -142,6 +163,7 @@ def _files(artifact: Artifact) -> None:
 SECTIONS: dict[str, Callable[[Artifact], None]] = {
     "manifest": _manifest,
     "functions": _functions,
+    "variables": _variables,
     "vm": _vm,
     "executables": _executables,
     "constants": _constants,

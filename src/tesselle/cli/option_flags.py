@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
+from tesselle.support.diagnostics import OptionError
 from tesselle.support.options import option_fields, parse_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 def flags_of(options_class: type[Any], *, leave_out: tuple[str, ...] = ()) -> Callable[[Command], Command]:
@@ -46,3 +48,14 @@ def options_from(options_class: type[T], given: Mapping[str, Any]) -> T:
     """
     names = {f.name for f in option_fields(options_class)}
     return parse_options(options_class, {k: v for k, v in given.items() if k in names and v is not None})
+
+
+def positive(flag: str, text: str, kind: type[Number]) -> Number:
+    """The number that `text` spells. OptionError, which names `flag`, unless it is one above zero."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = kind(0)
+    if not value > 0:
+        raise OptionError(f"{flag}: '{text}' is not a positive number")
+    return value

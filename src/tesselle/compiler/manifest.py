@@ -16,6 +16,7 @@ from tesselle.artifact.schema import (
     HostFunctionRecord,
     Manifest,
     TensorSpec,
+    VariableRecord,
 )
 from tesselle.codegen.vm.emit import emit_module
 from tesselle.dialects.core.builtin import ModuleOp
@@ -24,7 +25,9 @@ from tesselle.dialects.vm import ops as vm
 from tesselle.ir.attributes import Attribute
 from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, TensorType, Type
+from tesselle.passes.input.create_initializer import INITIALIZER
 from tesselle.passes.input.expand_quantized import QUANTIZATION
+from tesselle.passes.input.promote_globals import UPDATES
 from tesselle.passes.stream.convert_to_stream import SIGNATURE
 from tesselle.passes.stream.pack_transients import PEAK_BYTES
 from tesselle.support.locations import Location, NameLocation
@@ -39,10 +42,16 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
     constants: list[ConstantRecord] = []
     host_functions: list[HostFunctionRecord] = []
     arrays: list[np.ndarray[Any, Any]] = []
+    variables: list[VariableRecord] = []
+    initializer = ""
     for op in module.body:
         match op:
+            case vm.FuncOp() if INITIALIZER in op.attributes:
+                initializer = op.sym_name
             case vm.FuncOp() if op.is_exported:
                 functions.append(_function_record(op))
+            case vm.GlobalOp() if op.tensor is not None:
+                variables.append(VariableRecord(op.sym_name, op.tensor.dtype, op.tensor.shape, op.sym_name))
             case hal.ExecutableOp():
                 for binary in op.binaries:
                     executables.append(_executable_record(op, binary))
@@ -62,6 +71,8 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
         executables=tuple(executables),
         constants=tuple(constants),
         host_functions=tuple(host_functions),
+        variables=tuple(variables),
+        initializer=initializer,
     )
     return Artifact.create(manifest, emit_module(module), images, arrays)
 
@@ -92,6 +103,7 @@ def _function_record(op: vm.FuncOp) -> FunctionRecord:
         vm_function=op.sym_name,
         location=str(place) if place is not None else "",
         peak_transient_bytes=peak if isinstance(peak, int) else None,
+        updates=UPDATES in op.attributes,
     )
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import CONSTANT_LIKE, ISOLATED, PURE, TERMINATOR, Block, Op, Region, Value
+from tesselle.ir.core import CONSTANT_LIKE, ISOLATED, PURE, TERMINATOR, Block, Op, OpResult, Region, Value
+from tesselle.ir.types import Type
 
 OpT = TypeVar("OpT", bound=Op)
 
@@ -251,3 +252,11 @@ def region_is_isolated(region: Region) -> bool:
             if not region.is_ancestor_of(v.parent_region):
                 return False
     return True
+
+
+def add_results(op: Op, types: Sequence[Type]) -> list[OpResult]:
+    """Further results of an operation, after those that it has."""
+    first = len(op.results)
+    new = [OpResult(t, op, first + i) for i, t in enumerate(types)]
+    op.results = (*op.results, *new)
+    return new

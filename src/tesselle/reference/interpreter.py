@@ -23,7 +23,8 @@ _IDENTITY_ON_SCALARS = (BroadcastInDimOp, ReshapeOp, TransposeOp)
 class Interpreter:
     """Evaluates functions and regions of a module.
 
-    Values computed by enclosing regions stay visible to the regions inside, as in the IR.
+    Values computed by enclosing regions stay visible to the regions inside, as in the IR. An interpreter is a session:
+    what one call stores to the module's globals the next one finds there.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Interpreter:
         self.environment: dict[Value, Array] = {}
         self.loop_indices: Sequence[Array] = ()
         self.draws = 0
+        self.variables: dict[str, Array] = {}
 
     def call(self, name: str, args: Sequence[Array]) -> list[Array]:
         """Run the function `name`; InvocationError when there is none or `args` do not fit."""

@@ -32,7 +32,8 @@ class RegionRunner(Protocol):
 
     `environment` holds the values computed so far; `loop_indices` the counters of the enclosing generic, as arrays;
     `host_functions` those that custom calls go to before the registered ones, by target; `draws` how often
-    stablehlo.rng has run; `process` the one that runs, in its grid; `module` the program.
+    stablehlo.rng has run; `process` the one that runs, in its grid; `module` the program; `variables` what the globals
+    hold, by name, where they have been stored to.
     """
 
     environment: dict[Value, Array]
@@ -41,6 +42,7 @@ class RegionRunner(Protocol):
     draws: int
     process: Process
     module: ModuleOp
+    variables: dict[str, Array]
 
     def run_region(self, region: Region, args: Sequence[Array]) -> list[Array]:
         """Run the only block of `region` on `args`; the operands of its terminator."""

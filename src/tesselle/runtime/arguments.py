@@ -107,7 +107,7 @@ class ArgumentConverter:
 
 
 def convert(spec: TensorSpec, subject: str, value: Any) -> Array:
-    """`value` as a C-contiguous array of type `spec`; InvocationError, which begins with `subject`, if it is not one."""
+    """`value` as a C-contiguous array of type `spec`; InvocationError, which begins with `subject`, for another."""
     array = _as_array(spec, subject, value)
     if array.dtype != spec.dtype.numpy:
         expected = f"{spec.dtype.name}, found {_dtype_name(array)}"

@@ -19,7 +19,7 @@ class Status(enum.IntEnum):
     YIELDED = 1
     """At a `yield` of the program."""
     WAITING = 2
-    """At a fence that is not signalled yet."""
+    """At a fence that is not signalled yet, or before its turn: the call before it in its session has not ended."""
     PREEMPTED = 3
     """The steps that resume() allowed are used up."""
     DONE = 4
@@ -31,6 +31,8 @@ class Invocation:
     call = program["main"].begin(x)
     while call.resume() is not Status.DONE: ...
     y = call.result()
+
+    Where the program has variables it has its place among the calls of its session, which it gives up when it ends.
     """
 
     __slots__ = ("_function", "_native")
@@ -50,6 +52,13 @@ class Invocation:
     def wait(self, timeout_s: float = 1e9) -> bool:
         """Do, or wait for, the work that a WAITING call waits for; False after the timeout."""
         return self._native.wait(timeout_s)
+
+    def abandon(self) -> None:
+        """End a call that has not ended. So does letting go of it.
+
+        Variables that it may have changed halfway leave its session unusable, as a failure does.
+        """
+        self._native.abandon()
 
     def result(self) -> Any:
         """What the call returned, once it is DONE: one array, or a tuple of several."""

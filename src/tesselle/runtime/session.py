@@ -106,5 +106,5 @@ class Session:
 def _require_same_names(state: Mapping[str, Any], variables: Mapping[str, VariableRecord]) -> None:
     for word, names in (("missing", set(variables) - set(state)), ("unexpected", set(state) - set(variables))):
         if names:
-            listed = ", ".join(f"'{n}'" for n in sorted(map(str, names)))
+            listed = ", ".join(map(repr, sorted(map(str, names))))
             raise InvocationError(f"{word} {'variable' if len(names) == 1 else 'variables'} {listed}")

@@ -8,7 +8,7 @@ from tesselle.dialects.hal.types import BUFFER, BUFFER_VIEW, COMMAND_BUFFER, FEN
 from tesselle.ir.attributes import DenseElements, SymbolRef
 from tesselle.ir.core import ISOLATED, NO_TERMINATOR, PURE, SYMBOL_TABLE, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, operand_def, region_def, result_type_def, variadic_def
-from tesselle.ir.types import DType, Type
+from tesselle.ir.types import DType, TensorType, Type
 from tesselle.support.dtypes import INDEX
 
 
@@ -72,10 +72,14 @@ class ConstantOp(Op):
 
 @op("hal.variable")
 class VariableOp(Op):
-    """A variable that every session has its own copy of; null or zero at first."""
+    """A variable that every session has its own copy of; null or zero at first.
+
+    `tensor`: what the buffer view is, where the variable is the program's own.
+    """
 
     sym_name: str = attr_def()
     type: Type = attr_def()
+    tensor: TensorType | None = attr_def(default=None)
 
 
 @op("hal.variable.load")

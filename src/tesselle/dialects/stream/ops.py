@@ -19,20 +19,24 @@ from tesselle.ir.types import TensorType, Type
 
 @op("stream.tensor.import", PURE)
 class TensorImportOp(Op):
-    """The bytes of argument `argument`, a view that must be a `tensor`; `size` is their number."""
+    """The bytes of a view that is a `tensor`; `size` is their number.
+
+    That it is one is checked where `argument` says which argument of the function the view is; variables hold nothing
+    else.
+    """
 
     view: Value = operand_def()
     size: Value = operand_def()
-    argument: int = attr_def()
+    argument: int | None = attr_def()
     tensor: TensorType = attr_def()
 
     def infer(self) -> Sequence[Type]:
         return [RESOURCE]
 
 
-@op("stream.tensor.export", PURE)
+@op("stream.tensor.export")
 class TensorExportOp(Op):
-    """A view of a resource as `tensor`; one operand of `dims` per dynamic dimension."""
+    """A view of a resource as `tensor`; one operand of `dims` per dynamic dimension. Two views are never the same."""
 
     source: Value = operand_def()
     dims: Sequence[Value] = variadic_def()
@@ -49,6 +53,24 @@ class TensorDimOp(Op):
     view: Value = operand_def()
     axis: int = attr_def()
     result_type: Type = result_type_def()
+
+
+@op("stream.variable.load")
+class VariableLoadOp(Op):
+    """A view of what the variable holds. What is made of it in place, the variable holds from then on."""
+
+    variable: SymbolRef = attr_def()
+
+    def infer(self) -> Sequence[Type]:
+        return [BUFFER_VIEW]
+
+
+@op("stream.variable.store")
+class VariableStoreOp(Op):
+    """Makes the variable hold `view`, whose buffer nobody else has."""
+
+    view: Value = operand_def()
+    variable: SymbolRef = attr_def()
 
 
 @op("stream.async.constant", PURE)

@@ -23,7 +23,7 @@ from tesselle.ir.declare import (
     successor_def,
     variadic_def,
 )
-from tesselle.ir.types import DType, Type
+from tesselle.ir.types import DType, TensorType, Type
 
 
 @op("vm.func", ISOLATED)
@@ -39,10 +39,11 @@ class FuncOp(Op):
 
 @op("vm.global")
 class GlobalOp(Op):
-    """A variable of each session."""
+    """A variable of each session. `tensor`: what the buffer view is, where the variable is the program's own."""
 
     sym_name: str = attr_def()
     type: Type = attr_def()
+    tensor: TensorType | None = attr_def(default=None)
 
 
 @op("vm.br", TERMINATOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func
@@ -14,6 +15,7 @@ from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.dispatch_creation.clone_into_regions import updated_in_place
 from tesselle.passes.dispatch_creation.describe import describe
+from tesselle.passes.dispatch_creation.in_place import overwritten
 from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import fold
 
@@ -36,8 +38,11 @@ class OutlineDispatches(Pass):
                 continue
             shapes = Shapes()
             regions = [op for op in function.walk() if isinstance(op, flow.DispatchRegionOp)]
+            in_place = {region: _reads_of(region, found) for region, found in overwritten(function).items()}
             for number, region in enumerate(regions):
-                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}").run()
+                executable = _Outliner(
+                    region, shapes, f"{function.sym_name}_dispatch_{number}", in_place.get(region, {})
+                ).run()
                 Builder.before_op(function).insert(executable)
             _drop_barriers(function)
 
@@ -49,8 +54,19 @@ def _drop_barriers(function: func.FuncOp) -> None:
             op.replace_with(op.values)
 
 
+def _reads_of(region: Op, overwritten: Mapping[int, Value]) -> dict[int, tuple[Op, int]]:
+    """One of the region's uses of each value: it stays when the value is replaced."""
+    inside = region.regions[0]
+    return {
+        i: next((op, o) for op, o in value.uses if inside.is_ancestor_of(op.parent_region))
+        for i, value in overwritten.items()
+    }
+
+
 class _Outliner:
-    def __init__(self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str) -> None:
+    def __init__(
+        self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str, overwritten: Mapping[int, tuple[Op, int]]
+    ) -> None:
         self.region = region
         self.shapes = shapes
         self.prefix = prefix
@@ -58,18 +74,21 @@ class _Outliner:
         self.updates: list[tuple[Op, int]] = []
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
+        self.overwritten = {i: op.operands[o] for i, (op, o) in sorted(overwritten.items())}
+        """Tensors from outside that results overwrite element by element, by the result's number."""
 
     def run(self) -> flow.ExecutableOp:
         region, body = self.region, self.region.body.block
         self._collect()
         tied = self._tied_results()
         written = [r for r, t in zip(region.results, tied, strict=True) if t is None]
-        bindings = [*self.reads, *(op.operands[i] for op, i in self.updates)]
+        bindings = [*self.reads, *(op.operands[i] for op, i in self.updates), *self.overwritten.values()]
         dims = [self._dim_positions(v) for v in (*bindings, *written)]
         description = describe(body.ops, bindings, list(region.results))
         name = f"{self.prefix}_{description.name}"
         entry = SymbolRef(name, (name,))
-        access = [flow.Access.READ_ONLY] * len(self.reads) + [flow.Access.READ_WRITE] * len(self.updates)
+        access = [flow.Access.READ_ONLY] * len(self.reads)
+        access += [flow.Access.READ_WRITE] * (len(self.updates) + len(self.overwritten))
         access += [flow.Access.WRITE_ONLY] * len(written)
         tensors = [tensor_type(v) for v in (*bindings, *written)]
         types: list[Type] = [flow.DispatchTensorType(a, t) for a, t in zip(access, tensors, strict=True)]
@@ -105,7 +124,7 @@ class _Outliner:
         for op in region.walk():
             keep = updated_in_place(op) if op.parent is block else ()
             for i, v in enumerate(op.operands):
-                if region.is_ancestor_of(v.parent_region):
+                if region.is_ancestor_of(v.parent_region) or v in self.overwritten.values():
                     continue
                 if isinstance(v.type, TensorType) and i in keep:
                     self.updates.append((op, i))
@@ -119,10 +138,13 @@ class _Outliner:
         """For each result the argument that it updates in place."""
         terminator = self.region.body.block.terminator
         tied: list[int | None] = []
-        for v in terminator.operands:
+        first = len(self.reads) + len(self.updates)
+        for i, v in enumerate(terminator.operands):
             op = v.defining_op
             found: int | None = None
-            if op is not None:
+            if i in self.overwritten:
+                found = first + list(self.overwritten).index(i)
+            elif op is not None:
                 places = updated_in_place(op)
                 if places:
                     use = (op, places[op.results.index(v)])
@@ -172,7 +194,8 @@ class _Outliner:
 
         for i, (op, operand) in enumerate(self.updates):
             op.set_operand(operand, load(len(self.reads) + i, op.operands[operand]))
-        for i, value in enumerate(self.reads):
+        first = len(self.reads) + len(self.updates)
+        for i, value in (*enumerate(self.reads), *enumerate(self.overwritten.values(), first)):
             value.replace_uses_if(load(i, value), lambda user, _: region.is_ancestor_of(user.parent_region))
         for i, scalar in enumerate(self.scalars):
             scalar.replace_uses_if(block.args[tensors + i], lambda user, _: region.is_ancestor_of(user.parent_region))

@@ -9,7 +9,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions
-from tesselle.passes.dispatch_creation.shapes import Shapes, is_function_argument
+from tesselle.passes.dispatch_creation.shapes import Shapes, is_from_outside
 from tesselle.passes.index_arithmetic import IndexBuilder
 
 
@@ -24,7 +24,7 @@ class ResolveDims(Pass):
     def run(self, module: Op) -> None:
         shapes = Shapes()
         for op in list(module.walk()):
-            if not isinstance(op, tensor.DimOp) or op.parent is None or is_function_argument(op.operand):
+            if not isinstance(op, tensor.DimOp) or op.parent is None or is_from_outside(op.operand):
                 continue
             size = shapes.of(op.operand)[op.axis]
             op.replace_with(IndexBuilder(Builder.before_op(op)).value(size))

@@ -1,7 +1,7 @@
 """The dimensions of tensors as host values.
 
 `Shapes` says for every tensor its dimensions: integers, or index values that stand before any use of the tensor. They
-are found from the operations that make the tensors; only arguments of functions are asked at run time (tensor.dim).
+are found from the operations that make the tensors; only arguments and variables are asked at run time (tensor.dim).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tesselle.dialects.core import arith, func, scf, tensor
+from tesselle.dialects.core import arith, func, ml_program, scf, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
@@ -26,8 +26,11 @@ def tensor_rank(value: Value) -> int | None:
     return value.type.rank if isinstance(value.type, TensorType) else None
 
 
-def is_function_argument(value: Value) -> bool:
-    return isinstance(value, BlockArgument) and isinstance(value.block.parent_op, func.FuncOp)
+def is_from_outside(value: Value) -> bool:
+    """Whether a tensor comes into the function: as an argument, or as what a variable holds."""
+    if isinstance(value, BlockArgument):
+        return isinstance(value.block.parent_op, func.FuncOp)
+    return isinstance(value.defining_op, ml_program.GlobalLoadOp)
 
 
 class Shapes:
@@ -69,7 +72,7 @@ class Shapes:
         """The size that a tensor.dim asks for, where the operation is not needed to know it."""
         size = fold(size)
         op = size.defining_op if isinstance(size, Value) else None
-        if not isinstance(op, tensor.DimOp) or is_function_argument(op.operand):
+        if not isinstance(op, tensor.DimOp) or is_from_outside(op.operand):
             return size
         return self.of(op.operand)[op.axis]
 
@@ -91,6 +94,8 @@ class Shapes:
                 return _merge(t, op.output_dims)
             case flow.TensorReshapeOp() | flow.TensorSliceOp() | flow.TensorSplatOp():
                 return _merge(t, op.result_dims)
+            case ml_program.GlobalLoadOp():
+                return self._asked(value, t)
             case tensor.CastOp():
                 return self.of(op.operand)
             case tensor.InsertSliceOp():
@@ -138,7 +143,7 @@ class Shapes:
     def _of_argument(self, value: BlockArgument, t: TensorType) -> Sequence[Size]:
         parent = value.block.parent_op
         if isinstance(parent, func.FuncOp):
-            return [self._ask(value, axis) if s is None else s for axis, s in enumerate(t.shape)]
+            return self._asked(value, t)
         if isinstance(parent, scf.ForOp):
             return self._invariant(value, parent.init_args[value.index - 1], parent)
         if isinstance(parent, scf.WhileOp):
@@ -147,15 +152,23 @@ class Shapes:
             return self.of(_forwarded(parent)[value.index])
         raise Unsupported(f"the dimensions of argument {value.index} of a block are not known", value.location)
 
-    def _ask(self, argument: BlockArgument, axis: int) -> Value:
-        """The tensor.dim of an argument, one for each axis, at the beginning of the function."""
-        block = argument.block
-        for user in argument.users:
+    def _asked(self, value: Value, t: TensorType) -> Sequence[Size]:
+        return [self._ask(value, axis) if s is None else s for axis, s in enumerate(t.shape)]
+
+    def _ask(self, value: Value, axis: int) -> Value:
+        """The tensor.dim of what comes from outside, one for each axis, where it comes in."""
+        if isinstance(value, BlockArgument):
+            block, place, location = value.block, value.block.first, value.location
+        else:
+            load = value.defining_op
+            assert load is not None and load.parent is not None
+            block, place, location = load.parent, load.next, load.location
+        for user in value.users:
             if isinstance(user, tensor.DimOp) and user.axis == axis:
-                if block.first is not None and block.first is not user:
-                    user.move_before(block.first)
+                if place is not None and place is not user:
+                    user.move_before(place)
                 return user.result
-        return Builder(block, block.first, argument.location).insert(tensor.DimOp(argument, axis)).result
+        return Builder(block, place, location).insert(tensor.DimOp(value, axis)).result
 
     def _invariant(self, value: BlockArgument, initial: Value, loop: Op) -> Sequence[Size]:
         """A loop-carried tensor keeps its shape: what is yielded has the dimensions that came in.

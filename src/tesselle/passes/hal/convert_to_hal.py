@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tesselle.dialects.core import builtin, func, scf
+from tesselle.dialects.core import builtin, func, ml_program, scf
 from tesselle.dialects.core.arith import ConstantOp
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.hal import ops as hal
-from tesselle.dialects.hal.types import COMMAND_BUFFER, FENCE, BufferType
+from tesselle.dialects.hal.types import BUFFER_VIEW, COMMAND_BUFFER, FENCE, BufferType
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import ResourceType, TimepointType
 from tesselle.ir.attributes import DenseElements, SymbolRef
@@ -17,6 +17,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code, inline_block, is_constant
+from tesselle.ir.types import TensorType
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.support.dtypes import I1, INDEX, DType
 
@@ -39,6 +40,7 @@ class ConvertToHal(Pass):
                 for inner in op.body.block:
                     if isinstance(inner, flow.ExecutableExportOp):
                         exports[SymbolRef(op.sym_name, (inner.sym_name,))] = inner
+        _convert_variables(module)
         constants = _Constants(module)
         host_functions = _HostFunctions(module)
         for op in list(module.body):
@@ -46,6 +48,13 @@ class ConvertToHal(Pass):
                 _FunctionConversion(module, op, exports, constants, host_functions).run()
                 eliminate_common_subexpressions(op)
                 eliminate_dead_code(op)
+
+
+def _convert_variables(module: builtin.ModuleOp) -> None:
+    for variable in ml_program.globals_of(module):
+        assert isinstance(variable.type, TensorType)
+        Builder.before_op(variable).insert(hal.VariableOp(variable.sym_name, BUFFER_VIEW, variable.type))
+        variable.erase()
 
 
 class _Constants:
@@ -114,6 +123,11 @@ class _FunctionConversion:
         match op:
             case stream.TensorImportOp():
                 self._import(op, b)
+            case stream.VariableLoadOp():
+                op.replace_with(b.insert(hal.VariableLoadOp(op.variable, BUFFER_VIEW)).result)
+            case stream.VariableStoreOp():
+                b.insert(hal.VariableStoreOp(op.view, op.variable))
+                op.erase()
             case stream.TensorDimOp():
                 op.replace_with(b.insert(hal.BufferViewDimOp(op.view, op.axis)).result)
             case stream.TensorExportOp():
@@ -154,14 +168,15 @@ class _FunctionConversion:
     def _import(self, op: stream.TensorImportOp, b: Builder) -> None:
         """Checks come first of all, before any dimension is used."""
         t = op.tensor
-        block = self.function.entry
-        checks = Builder(block, self.checked.next if self.checked is not None else block.first, op.location)
-        check: Op = checks.insert(hal.BufferViewCheckOp(op.view, op.argument, t.dtype, t.rank))
-        self.checked = check
-        index = self._index(b)
-        for axis, size in enumerate(t.shape):
-            if size is not None:
-                b.insert(hal.BufferViewCheckDimOp(op.view, index.value(size), op.argument, axis))
+        if op.argument is not None:
+            block = self.function.entry
+            checks = Builder(block, self.checked.next if self.checked is not None else block.first, op.location)
+            check: Op = checks.insert(hal.BufferViewCheckOp(op.view, op.argument, t.dtype, t.rank))
+            self.checked = check
+            index = self._index(b)
+            for axis, size in enumerate(t.shape):
+                if size is not None:
+                    b.insert(hal.BufferViewCheckDimOp(op.view, index.value(size), op.argument, axis))
         op.replace_with(b.insert(hal.BufferViewBufferOp(op.view)).result)
 
     def _host_call(self, op: stream.CmdHostCallOp, b: Builder) -> None:
@@ -187,7 +202,7 @@ class _FunctionConversion:
 
     def _kept_commands(self, op: stream.CmdExecuteOp, b: Builder, slots: Mapping[Value, int]) -> Value:
         """Recorded by the first call; a flag tells whether that was done."""
-        name = f"{self.function.sym_name}_commands_{self.kept}"
+        name = self._unused(f"{self.function.sym_name}_commands_{self.kept}")
         self.kept += 1
         for variable, t in ((name, COMMAND_BUFFER), (f"{name}_ready", I1)):
             self.module.body.insert(hal.VariableOp(variable, t), self.function)
@@ -205,6 +220,12 @@ class _FunctionConversion:
         other.insert(hal.VariableStoreOp(yes, ready))
         other.insert(scf.YieldOp([recorded]))
         return choice.results[0]
+
+    def _unused(self, name: str) -> str:
+        """`name`, longer where the program has a symbol of that name."""
+        while self.module.lookup(name) is not None:
+            name += "_"
+        return name
 
     def _record(self, op: stream.CmdExecuteOp, b: Builder, slots: Mapping[Value, int]) -> Value:
         commands = b.insert(hal.CommandBufferCreateOp(len(slots))).result

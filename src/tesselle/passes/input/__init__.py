@@ -1,6 +1,8 @@
 """Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
 
 from tesselle.ir.passes import Pass
+from tesselle.passes.input.create_initializer import CreateInitializer
+from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
@@ -12,6 +14,7 @@ from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.promote_globals import PromoteGlobals
 from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -19,7 +22,10 @@ from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
+        CreateInitializer(),
         InlineCalls(),
+        PromoteGlobals(),
+        DropShardings(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
@@ -39,6 +45,8 @@ INPUT_PASSES = input_passes()
 
 __all__ = [
     "INPUT_PASSES",
+    "CreateInitializer",
+    "DropShardings",
     "ExpandChecks",
     "ExpandChlo",
     "ExpandCollectives",
@@ -50,6 +58,7 @@ __all__ = [
     "ExpandRng",
     "FlattenTuples",
     "InlineCalls",
+    "PromoteGlobals",
     "RefineShapes",
     "SimplifyStablehlo",
     "input_passes",

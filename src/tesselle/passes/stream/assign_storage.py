@@ -12,8 +12,7 @@ from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
-from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.ir.types import Type
+from tesselle.ir.rewrite import add_results, eliminate_dead_code
 from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.passes.stream.copy_on_write import Carry, Roots
 from tesselle.passes.stream.resources import forwarded, resource_size, updated_operand
@@ -123,11 +122,12 @@ class _Assignment:
                             self.pinned[_loop_args(op)[i]] = pair
                             self._pin(self.roots.root(body.terminator.operands[i]), pair)
                 case scf.IfOp():
-                    for r in op.results:
-                        if isinstance(r.type, ResourceType) and r not in self.pinned:
+                    for i, r in enumerate(op.results):
+                        if not isinstance(r.type, ResourceType) or (op, i) in self.roots.carries:
+                            continue
+                        if r not in self.pinned:
                             self._pin(r, _Storage(resource_size(r)))
-                        if isinstance(r.type, ResourceType):
-                            _require_known_outside(op, self.pinned[r].size)
+                        _require_known_outside(op, self.pinned[r].size)
                 case _:
                     pass
             for region in op.regions:
@@ -406,8 +406,12 @@ class _Assignment:
 
     def _if(self, op: scf.IfOp) -> None:
         self.loops.append(op)
-        for r in op.results:
-            if isinstance(r.type, ResourceType):
+        for i, r in enumerate(op.results):
+            if not isinstance(r.type, ResourceType):
+                continue
+            if (op, i) in self.roots.carries:
+                self.places[r] = self._place(self.roots.root(op.then_region.block.terminator.operands[i], op))
+            else:
                 self.places[r] = self._new_place(r, Builder.before_op(op))
                 self._carry(op, r)
         for region in op.regions:
@@ -420,14 +424,6 @@ def _require_known_outside(op: scf.IfOp, size: Value) -> None:
         raise Unsupported(
             "the size of what a branch makes is not known in front of the branch", op.location, "stream.size"
         )
-
-
-def add_results(op: Op, types: list[Type]) -> list[OpResult]:
-    """Further results of an operation, after those that it has."""
-    first = len(op.results)
-    new = [OpResult(t, op, first + i) for i, t in enumerate(types)]
-    op.results = (*op.results, *new)
-    return new
 
 
 def _drop_resources(op: Op) -> None:
@@ -455,17 +451,30 @@ def _loop_args(loop: Op) -> list[BlockArgument]:
 
 
 def _is_border(op: Op) -> bool:
-    return isinstance(op, stream.TensorImportOp | stream.TensorDimOp)
+    return isinstance(op, stream.TensorImportOp | stream.TensorDimOp | stream.VariableLoadOp)
 
 
 def _carries_of(function: func.FuncOp) -> Roots:
-    """How each loop carries each resource, read off the form that copy-on-write leaves. Inner loops first."""
-    roots = Roots()
-    loops = [op for op in function.walk() if isinstance(op, scf.ForOp | scf.WhileOp)]
-    for loop in reversed(loops):
-        yielded = loop.regions[-1].block.terminator.operands
-        for i, arg in enumerate(_loop_args(loop)):
-            if isinstance(arg.type, ResourceType):
-                in_place = roots.root(yielded[i]) is arg
-                roots.carries[(loop, i)] = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+    """How loops and branches carry each resource, read off the form that copy-on-write leaves: inner ones first, and
+    what stands in front of others.
+    """
+    roots = Roots(function)
+
+    def visit(block: Block) -> None:
+        for op in block:
+            for region in op.regions:
+                for inner in region.blocks:
+                    visit(inner)
+            if isinstance(op, scf.ForOp | scf.WhileOp):
+                yielded = op.regions[-1].block.terminator.operands
+                for i, arg in enumerate(_loop_args(op)):
+                    if isinstance(arg.type, ResourceType):
+                        in_place = roots.root(yielded[i]) is arg
+                        roots.carries[(op, i)] = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+            elif isinstance(op, scf.IfOp):
+                for i, r in enumerate(op.results):
+                    if isinstance(r.type, ResourceType) and roots.common_root(op, i) is not None:
+                        roots.carries[(op, i)] = Carry.IN_PLACE
+
+    visit(function.entry)
     return roots

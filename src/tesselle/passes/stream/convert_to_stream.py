@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tesselle.dialects.core import arith, builtin, func, scf, tensor
+from tesselle.dialects.core import arith, builtin, func, ml_program, scf, tensor
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.hal.types import BUFFER_VIEW
 from tesselle.dialects.stream import ops as stream
@@ -17,7 +17,8 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
-from tesselle.ir.types import FunctionType, TensorType
+from tesselle.ir.symbols import lookup
+from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import IndexBuilder, Size
 from tesselle.passes.stream.hoist_scalars import hoist_scalars
@@ -130,6 +131,25 @@ class _FunctionConversion:
         count = len(function.function_type.results)
         function.function_type = FunctionType((BUFFER_VIEW,) * len(block.args), (BUFFER_VIEW,) * count)
 
+    def _load(self, op: ml_program.GlobalLoadOp, b: Builder) -> None:
+        """Dimensions are asked behind the load, in front of the import."""
+        value = op.results[0]
+        view = b.insert(stream.VariableLoadOp(op.global_)).result
+        for user in value.users:
+            if isinstance(user, tensor.DimOp):
+                new = b.insert(stream.TensorDimOp(view, user.axis, INDEX))
+                self._rename_dim(user.result, new.result)
+                user.replace_with(new.result)
+        import_ = stream.TensorImportOp(view, self._size(b, value), None, self.tensors[value].type)
+        b.insert(import_).result.name_hint = op.global_.root
+        self._replace(op, [import_.result])
+
+    def _store(self, op: ml_program.GlobalStoreOp, b: Builder) -> None:
+        target = lookup(op, op.global_)
+        assert isinstance(target, ml_program.GlobalOp)
+        b.insert(stream.VariableStoreOp(self._export(op.value, target.type, b), op.global_))
+        op.erase()
+
     def _rename_dim(self, old: Value, new: Value) -> None:
         for value, was in self.tensors.items():
             if old in was.dims:
@@ -147,11 +167,15 @@ class _FunctionConversion:
         signature = self.function.attributes[SIGNATURE]
         assert isinstance(signature, FunctionType)
         for value, t in zip(op.values, signature.results, strict=True):
-            assert isinstance(t, TensorType)
-            index = self._index(b)
-            dims = [index.value(d) for d, s in zip(self.tensors[value].dims, t.shape, strict=True) if s is None]
-            views.append(b.insert(stream.TensorExportOp(value, dims, t)).result)
+            views.append(self._export(value, t, b))
         op.set_operands(views)
+
+    def _export(self, value: Value, t: Type, b: Builder) -> Value:
+        """A view of the tensor as `t`."""
+        assert isinstance(t, TensorType)
+        index = self._index(b)
+        dims = [index.value(d) for d, s in zip(self.tensors[value].dims, t.shape, strict=True) if s is None]
+        return b.insert(stream.TensorExportOp(value, dims, t)).result
 
     # ------------------------------------------------------------------------------------------ operations
 
@@ -186,6 +210,10 @@ class _FunctionConversion:
                 self._extract(op, b)
             case scf.ForOp() | scf.WhileOp() | scf.IfOp():
                 self._retype(op)
+            case ml_program.GlobalLoadOp():
+                self._load(op, b)
+            case ml_program.GlobalStoreOp():
+                self._store(op, b)
             case func.ReturnOp():
                 self._return(op, b)
             case arith.SelectOp() if op.result in self.tensors:

@@ -15,7 +15,11 @@ def forwarded(loop: scf.WhileOp) -> list[Value]:
 
 
 def resource_size(value: Value) -> Value:
-    """The bytes of a resource, as the value that says so. Loop-carried resources keep their size."""
+    """The bytes of a resource, as the value that says so.
+
+    What loops carry, and what is updated in place, keeps its size: the value is that of the beginning, which is known
+    wherever the resource is.
+    """
     at = value
     while True:
         if isinstance(at, BlockArgument):
@@ -33,10 +37,15 @@ def resource_size(value: Value) -> Value:
         match op:
             case stream.TensorImportOp() | stream.AsyncConstantOp() | stream.AsyncAllocaOp() | stream.AsyncSplatOp():
                 return op.size
-            case stream.AsyncCloneOp() | stream.AsyncSliceOp() | stream.AsyncUpdateOp() | stream.AsyncFillOp():
+            case stream.AsyncCloneOp() | stream.AsyncSliceOp():
                 return op.size
+            case stream.AsyncUpdateOp() | stream.AsyncFillOp():
+                at = op.target
             case stream.AsyncDispatchOp():
-                return op.result_sizes[at.index]
+                tied = op.tied_argument(at.index)
+                if tied is None:
+                    return op.result_sizes[at.index]
+                at = op.arguments[tied]
             case stream.AsyncHostCallOp():
                 return op.sizes[at.index]
             case scf.ForOp():

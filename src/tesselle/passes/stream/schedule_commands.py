@@ -12,9 +12,9 @@ from tesselle.dialects.stream.types import TIMEPOINT
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
+from tesselle.ir.rewrite import add_results
 from tesselle.passes.dispatch_creation.host_scalars import is_scalar_arithmetic
 from tesselle.passes.index_arithmetic import constant_index
-from tesselle.passes.stream.assign_storage import add_results
 
 COMMANDS = (stream.CmdDispatchOp, stream.CmdCopyOp, stream.CmdFillOp)
 HOST_WORK = (stream.ResourceLoadOp, stream.CmdHostCallOp)
@@ -49,7 +49,7 @@ class ScheduleCommands(Pass):
 
 def _exports_last(block: Block) -> None:
     for op in block.ops:
-        if isinstance(op, stream.TensorExportOp):
+        if isinstance(op, stream.TensorExportOp | stream.VariableStoreOp):
             op.move_before(block.terminator)
 
 

@@ -42,7 +42,7 @@ class ConvertToVm(Pass):
                 _FunctionConversion(symbol, tables).run(b)
                 symbol.erase()
             elif isinstance(symbol, hal.VariableOp):
-                b.insert(vm.GlobalOp(symbol.sym_name, register_type_of(symbol.type)))
+                b.insert(vm.GlobalOp(symbol.sym_name, register_type_of(symbol.type), symbol.tensor))
                 symbol.erase()
         eliminate_dead_code(module)
 
@@ -69,7 +69,7 @@ class _FunctionConversion:
         function = vm.FuncOp(self.source.sym_name, self.inputs, self.outputs, self.body, self.source.is_public)
         function.location = self.source.location
         for name, value in self.source.attributes.items():
-            if name in ("arg_attrs", "res_attrs") or name.startswith("stream."):
+            if name in ("arg_attrs", "res_attrs") or name.startswith(("stream.", "tesselle.")):
                 function.attributes[name] = value  # for the manifest
         b.insert(function)
 

@@ -1,5 +1,5 @@
-"""The meaning of the core dialects: arith, math, complex, tensor, scf."""
+"""The meaning of the core dialects: arith, math, complex, tensor, scf, ml_program."""
 
-from tesselle.reference.core import arith, complex, math, scf, tensor
+from tesselle.reference.core import arith, complex, math, ml_program, scf, tensor
 
-__all__ = ["arith", "complex", "math", "scf", "tensor"]
+__all__ = ["arith", "complex", "math", "ml_program", "scf", "tensor"]

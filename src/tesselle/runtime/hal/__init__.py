@@ -11,6 +11,7 @@ from tesselle.runtime.hal.device import (
     Device,
     DeviceInfo,
     Executable,
+    MemoryUse,
     Semaphore,
 )
 from tesselle.runtime.hal.registry import DRIVERS, all_devices, open_device, parse_device
@@ -24,6 +25,7 @@ __all__ = [
     "Device",
     "DeviceInfo",
     "Executable",
+    "MemoryUse",
     "Semaphore",
     "all_devices",
     "open_device",

@@ -122,6 +122,18 @@ class DeviceInfo:
         return self.id
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What a device's buffers take. `in_use_bytes` and `peak_bytes` count what is handed out, `cached_bytes` what is
+    kept for reuse; `allocations` is how many buffers were ever asked for.
+    """
+
+    in_use_bytes: int
+    cached_bytes: int
+    peak_bytes: int
+    allocations: int
+
+
 class Device(ABC):
     """An open device."""
 
@@ -137,6 +149,10 @@ class Device(ABC):
     @abstractmethod
     def allocate(self, size: int) -> Buffer:
         """A new buffer, contents undefined. ExecutionError when there is not that much memory."""
+
+    @abstractmethod
+    def memory_use(self) -> MemoryUse:
+        """What its buffers take at this moment."""
 
     @abstractmethod
     def import_buffer(self, memory: HostMemory, *, writable: bool = False) -> Buffer:

@@ -20,6 +20,7 @@ from tesselle.runtime.hal.device import (
     DeviceInfo,
     Executable,
     HostMemory,
+    MemoryUse,
     Semaphore,
 )
 from tesselle.support.diagnostics import OptionError
@@ -127,6 +128,9 @@ class CpuDevice(Device):
 
     def allocate(self, size: int) -> CpuBuffer:
         return CpuBuffer(self.native.allocate(size))
+
+    def memory_use(self) -> MemoryUse:
+        return MemoryUse(*self.native.memory())
 
     def import_buffer(self, memory: HostMemory, *, writable: bool = False) -> CpuBuffer:
         return CpuBuffer(self.native.import_buffer(memoryview(memory), writable))
