@@ -19,17 +19,20 @@ LIMIT_S = 60
 
 TRAINING = """
 ml_program.global private mutable @steps(dense<0> : tensor<i64>) : tensor<i64>
-ml_program.global private mutable @w(dense<[[0.5, -0.25], [1.0, 0.75], [-0.5, 0.125]]> : tensor<3x2xf32>) : tensor<3x2xf32>
+ml_program.global private mutable @w(dense<[[0.5, -0.25], [1.0, 0.75], [-0.5, 0.125]]> : tensor<3x2xf32>)
+  : tensor<3x2xf32>
 ml_program.global private mutable @velocity(dense<0.0> : tensor<3x2xf32>) : tensor<3x2xf32>
 func.func @train(%x: tensor<?x3xf32>, %y: tensor<?x2xf32>) -> (tensor<i64>, tensor<f32>) {
   %w = ml_program.global_load @w : tensor<3x2xf32>
-  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<?x3xf32>, tensor<3x2xf32>) -> tensor<?x2xf32>
+  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0]
+    : (tensor<?x3xf32>, tensor<3x2xf32>) -> tensor<?x2xf32>
   %e = stablehlo.subtract %p, %y : tensor<?x2xf32>
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
   %e2 = stablehlo.multiply %e, %e : tensor<?x2xf32>
   %loss = stablehlo.reduce(%e2 init: %zero) applies stablehlo.add across dimensions = [0, 1]
     : (tensor<?x2xf32>, tensor<f32>) -> tensor<f32>
-  %g = stablehlo.dot_general %x, %e, contracting_dims = [0] x [0] : (tensor<?x3xf32>, tensor<?x2xf32>) -> tensor<3x2xf32>
+  %g = stablehlo.dot_general %x, %e, contracting_dims = [0] x [0]
+    : (tensor<?x3xf32>, tensor<?x2xf32>) -> tensor<3x2xf32>
   %v = ml_program.global_load @velocity : tensor<3x2xf32>
   %momentum = stablehlo.constant dense<0.5> : tensor<3x2xf32>
   %v1 = stablehlo.multiply %v, %momentum : tensor<3x2xf32>
@@ -47,7 +50,8 @@ func.func @train(%x: tensor<?x3xf32>, %y: tensor<?x2xf32>) -> (tensor<i64>, tens
 }
 func.func @predict(%x: tensor<?x3xf32>) -> tensor<?x2xf32> {
   %w = ml_program.global_load @w : tensor<3x2xf32>
-  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<?x3xf32>, tensor<3x2xf32>) -> tensor<?x2xf32>
+  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0]
+    : (tensor<?x3xf32>, tensor<3x2xf32>) -> tensor<?x2xf32>
   return %p : tensor<?x2xf32>
 }
 func.func @weights() -> tensor<3x2xf32> {
@@ -202,7 +206,7 @@ def test_a_custom_call_that_raises(artifact: ts.Artifact) -> None:
     session = load(artifact, hook=hook).new_session()
     session["train"](*batch(0))
     for attempt in (session["halfway"], session["halfway"].submit):
-        with pytest.raises(ts.ExecutionError, match="custom call @t.hook failed: ValueError: at 2"):
+        with pytest.raises(ts.ExecutionError, match=r"custom call @t\.hook failed: ValueError: at 2"):
             _ = attempt().result(LIMIT_S)
         with pytest.raises(ts.SessionError, match=r"'halfway': custom call @t\.hook failed: ValueError: at 2"):
             session["weights"]()
@@ -238,8 +242,17 @@ def test_element_types(name: str, tmp_path: Path) -> None:
     """A program swaps its argument with a variable; the variable goes out, into a file and back."""
     type_, value = VALUES[name]
     text = f"""
-    ml_program.global private mutable @v(dense<{"false" if name == "i1" else "0" if name == "i4" else
-        "(0.0, 0.0)" if name == "complex" else "0.0" if name != "empty" else ""}> : {type_}) : {type_}
+    ml_program.global private mutable @v(dense<{
+        "false"
+        if name == "i1"
+        else "0"
+        if name == "i4"
+        else "(0.0, 0.0)"
+        if name == "complex"
+        else "0.0"
+        if name != "empty"
+        else ""
+    }> : {type_}) : {type_}
     func.func @main(%x: {type_}) -> {type_} {{
       %v = ml_program.global_load @v : {type_}
       ml_program.global_store @v = %x : {type_}
