@@ -1,6 +1,7 @@
 """Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
 
 from tesselle.ir.passes import Pass
+from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
@@ -20,6 +21,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
         InlineCalls(),
+        ConvertTfToStablehlo(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
@@ -39,6 +41,7 @@ INPUT_PASSES = input_passes()
 
 __all__ = [
     "INPUT_PASSES",
+    "ConvertTfToStablehlo",
     "ExpandChecks",
     "ExpandChlo",
     "ExpandCollectives",
