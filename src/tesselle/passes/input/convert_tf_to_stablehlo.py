@@ -15,6 +15,7 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.core.func import ReturnOp as FuncReturnOp
 from tesselle.dialects.core.tensor import CastOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
+from tesselle.dialects.tf.shape import BroadcastGradientArgsOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
@@ -36,6 +37,9 @@ class ConvertTfToStablehlo(Pass):
         for function in functions:
             for block in function.body.blocks:
                 conversion.block(block)
+        for op in conversion.deferred:
+            if any(r.uses for r in op.results):
+                conversion.failures.append(_not_supported(op))
         if conversion.failures:
             raise Unsupported.several(conversion.failures)
         for function in functions:
@@ -46,6 +50,8 @@ class ConvertTfToStablehlo(Pass):
 class _Conversion:
     known: KnownSizes = field(default_factory=KnownSizes)
     failures: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    deferred: list[Op] = field(default_factory=list[Op])
+    """Operations whose users look at them and take their place."""
 
     def block(self, block: Block) -> None:
         for op in block.ops:
@@ -61,9 +67,12 @@ class _Conversion:
                 _cast_operands(op, _expected_types(op))
 
     def _lower(self, op: Op) -> None:
+        if isinstance(op, BroadcastGradientArgsOp):
+            self.deferred.append(op)
+            return
         function = LOWERINGS.get(type(op))
         if function is None:
-            self.failures.append(Diagnostic(f"{op.name} is not supported", op.location, op.name))
+            self.failures.append(_not_supported(op))
             return
         try:
             result = function(op, TfBuilder(op, self.known))
@@ -74,6 +83,10 @@ class _Conversion:
         op.replace_with([_as_declared(op, r.type, v) for r, v in zip(op.results, values, strict=True)])
 
 
+def _not_supported(op: Op) -> Diagnostic:
+    return Diagnostic(f"{op.name} is not supported", op.location, op.name)
+
+
 def _as_declared(op: Op, declared: Type, value: Value) -> Value:
     """The value, under a type that says all that is known: by the program and by what was built."""
     found = value.type
@@ -82,7 +95,9 @@ def _as_declared(op: Op, declared: Type, value: Value) -> Value:
     if not isinstance(found, TensorType) or not isinstance(declared, TensorType):
         return value
     if not types_compatible(found, declared):
-        raise VerifyError(f"the result is declared {declared}, its operands give {found}", op.location, f"{op.name}.result")
+        raise VerifyError(
+            f"the result is declared {declared}, its operands give {found}", op.location, f"{op.name}.result"
+        )
     sizes = [a if a is not None else b for a, b in zip(found.shape, declared.shape, strict=True)]
     return _cast(Builder.before_op(op), value, found.with_shape(sizes))
 

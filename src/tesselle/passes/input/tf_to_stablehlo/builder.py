@@ -277,6 +277,8 @@ class TfBuilder(StablehloBuilder):
 
     def binary(self, cls: type[Op], x: Value, y: Value) -> Value:
         """An elementwise operation of StableHLO on operands that broadcast by NumPy's rule."""
+        if tensor_type(x).is_static and tensor_type(y).is_static:
+            x, y = self.common(x, y)
         return self.op(cls if self.same_type(x, y) else _BROADCASTING[cls], x, y)
 
     def relate(self, x: Value, direction: ComparisonDirection, y: Value) -> Value:
