@@ -13,6 +13,7 @@ from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.lower_tf_control_flow import LowerTfControlFlow
 from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 
@@ -20,6 +21,7 @@ from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
+        LowerTfControlFlow(),
         InlineCalls(),
         ConvertTfToStablehlo(),
         ExpandChecks(),
@@ -53,6 +55,7 @@ __all__ = [
     "ExpandRng",
     "FlattenTuples",
     "InlineCalls",
+    "LowerTfControlFlow",
     "RefineShapes",
     "SimplifyStablehlo",
     "input_passes",
