@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tesselle as ts
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.stablehlo.shape import ConstantOp
@@ -89,3 +90,18 @@ def test_other_objects() -> None:
     assert not is_jax_program("text")
     with pytest.raises(TypeError, match=r"expected a jax\.stages\.Lowered"):
         import_jax(jax.jit(model))
+
+
+def test_programs_with_shardings() -> None:
+    mesh = jax.sharding.Mesh(np.array(jax.devices("cpu")[:1]), ("x",))
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x", None))
+
+    def f(x: jax.Array) -> jax.Array:
+        x = jax.lax.with_sharding_constraint(jnp.sin(x), rows)
+        return jax.lax.scan(lambda c, row: (jax.lax.with_sharding_constraint(c + row, rows), None), x, x)[0]
+
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)[:, None]
+    lowered = jax.jit(f).lower(x)
+    for source in (lowered, lowered.as_text(), jax.export.export(jax.jit(f))(x)):
+        found = ts.load(ts.compile(source))["main"](x)
+        np.testing.assert_allclose(found, f(x), rtol=1e-6)

@@ -1,31 +1,47 @@
-"""Every constraint of StableHLO, CHLO, check and interpreter is broken once, and named by the error."""
+"""Every constraint of StableHLO, CHLO, check, interpreter and sdy is broken once, and named by the error."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 from tests.ir.rules import CASES, other_dialects
 from tests.ir.rules.forms import module_of
 
-from tesselle.dialects import check, chlo, interpreter, stablehlo
+from tesselle.dialects import check, chlo, interpreter, sdy, stablehlo
 from tesselle.ir.text import parse_module
 from tesselle.ir.verify import verify
-from tesselle.support.diagnostics import VerifyError
+from tesselle.support.diagnostics import Diagnostic, VerifyError
+
+MESSAGES = Path(__file__).parent / "data" / "rule_messages.txt"
 
 _ALL = [*((f"stablehlo.{rule}", line) for rule, line in CASES), *other_dialects.CASES]
 
 
-@pytest.mark.parametrize(("rule", "line"), _ALL, ids=[f"{i}-{r}" for i, (r, _) in enumerate(_ALL)])
-def test_broken_rule_is_named(rule: str, line: str) -> None:
+def error_of(line: str) -> Diagnostic:
+    """What the verifier says of the case; it must name its place."""
     module = parse_module(module_of(line), "case.mlir")
     with pytest.raises(VerifyError) as caught:
         verify(module)
     diagnostic = caught.value.diagnostics[0]
-    assert diagnostic.rule == rule, str(caught.value)
-    assert diagnostic.message
     assert str(diagnostic.location) == "case.mlir:3:3"
+    return diagnostic
+
+
+@pytest.mark.parametrize(("rule", "line"), _ALL, ids=[f"{i}-{r}" for i, (r, _) in enumerate(_ALL)])
+def test_broken_rule_is_named(rule: str, line: str) -> None:
+    diagnostic = error_of(line)
+    assert diagnostic.rule == rule, str(diagnostic)
+
+
+def test_messages(request: pytest.FixtureRequest) -> None:
+    """Their words are people's only way in: a change of one is read, not overlooked. One line for each case."""
+    text = "".join(f"{rule}: {error_of(line).message}\n" for rule, line in _ALL)
+    if request.config.getoption("--update-golden"):
+        MESSAGES.write_text(text)
+    assert text == MESSAGES.read_text(), f"pytest --update-golden writes {MESSAGES.name} anew"
 
 
 def test_every_label_has_a_case() -> None:
@@ -57,7 +73,7 @@ def test_every_label_of_the_other_dialects_has_a_case() -> None:
     """Here the labels of a base class count too: each operation that inherits them breaks them by itself."""
     covered = {rule for rule, _ in other_dialects.CASES}
     missing: list[str] = []
-    for dialect in (check, chlo, interpreter):
+    for dialect in (check, chlo, interpreter, sdy):
         for name in dialect.__all__:
             module = getattr(dialect, name)
             for cls in vars(module).values():

@@ -11,7 +11,7 @@ from tesselle.ir.core import Block, Region
 from tesselle.ir.types import FunctionType, TensorType
 from tesselle.ir.verify import dominator_order, verify, verify_all
 from tesselle.support.diagnostics import VerifyError
-from tesselle.support.dtypes import F32, I1, INDEX
+from tesselle.support.dtypes import F32, I1, I32, I64, INDEX
 
 VEC = TensorType((4,), F32)
 
@@ -120,3 +120,12 @@ def test_a_region_of_one_block_is_its_own_dominator_order() -> None:
     block = Block()
     Builder.at_end(block).insert(func.ReturnOp([]))
     assert dominator_order(Region([block])) == [(block, None)]
+
+
+def test_bitcast_keeps_the_width() -> None:
+    body = Block([F32, I1])
+    b = Builder.at_end(body)
+    b.insert(arith.BitcastOp(body.args[0], I32))
+    wrong = b.insert(arith.BitcastOp(body.args[0], I64))
+    with pytest.raises(VerifyError, match=r"error\[arith\.bitcast\.width\]: f32 has 32 bits, i64 has 64"):
+        verify(wrong)

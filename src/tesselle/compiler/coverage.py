@@ -77,6 +77,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "memref": ("memory of kernels, compared through whole programs", TERMINATOR),
     "ml_program": ("state of a session", "only in host programs"),
     "scf": (TERMINATOR, TERMINATOR),
+    "sdy": (STRUCTURE, "gone after the input phase: one device has no shardings"),
     "stream": ("commands and lifetimes on a timeline", "only in host programs"),
     "tensor": (TERMINATOR, NOT_IN_KERNELS),
     "vector": ("registers of kernels, compared through whole programs", TERMINATOR),

@@ -5,7 +5,7 @@ this package registers everything. Source of the meanings: the StableHLO specifi
 and XLA's behaviour where the specification leaves it to the implementation.
 """
 
-from tesselle.reference import core, flow, linalg, packed, parallel, stablehlo
+from tesselle.reference import core, flow, linalg, packed, parallel, sdy, stablehlo
 from tesselle.reference.interpreter import Interpreter, interpret
 from tesselle.reference.registry import Array, evaluate, has_semantics, region_semantics, semantics
 
@@ -21,6 +21,7 @@ __all__ = [
     "packed",
     "parallel",
     "region_semantics",
+    "sdy",
     "semantics",
     "stablehlo",
 ]

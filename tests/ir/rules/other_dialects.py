@@ -71,6 +71,10 @@ def _segments(inputs: int, inits: int, dimension: int = 0) -> str:
 _STEP = region("f32 f32", "q0 q1")
 _PROGRAMS = "programs = [[@callee]]"
 
+_SHARDING = "sharding = #sdy.sharding<@mesh, [{}]>"
+_SHARDINGS = "shardings = #sdy.sharding_per_value<[<@mesh, [{}]>]>"
+_MANUAL = f"in_{_SHARDINGS}, out_{_SHARDINGS}, manual_axes = #sdy<manual_axes{{}}>"
+
 CASES: list[tuple[str, str]] = [
     *_broadcasts(),
     *_elementwise(),
@@ -107,6 +111,11 @@ CASES: list[tuple[str, str]] = [
     _case("check.expect_almost_eq_const.C1", "a", "value = dense<1> : tensor<2x3xi32>"),
     _case("check.eq.C1", "a", "value = dense<1.0> : tensor<3xf32>"),
     _case("check.almost_eq.C1", "a", "value = dense<1.0> : tensor<3xf32>"),
+    *[_case(f"sdy.{name}.I1", "tok", _SHARDING, "tok") for name in ("sharding_constraint", "reshard")],
+    _case("sdy.propagation_barrier.I1", "tok", "allowed_direction = 0 : i32", "tok"),
+    _case("sdy.propagation_barrier.direction", "s", "allowed_direction = 4 : i32", "s"),
+    _case("sdy.manual_computation.C1", "s", _MANUAL, "s", region("", "s")),
+    _case("sdy.named_computation.C1", "s", 'name = "f"', "s", region("i32", "s")),
     _case("interpreter.print.I1", "tok", "", "tok"),
     _case("interpreter.probe.I1", "tok", 'probe_id = "p"', "tok"),
     _case("interpreter.run_parallel.C1", "s", "programs = [[@callee], []]", "s"),

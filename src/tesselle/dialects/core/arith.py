@@ -345,8 +345,14 @@ class FPToUIOp(CastOp):
 class BitcastOp(CastOp):
     """The same bits read as another type of the same width; also between `iN` and `uiN`.
 
-    Floats of less than 8 bits are read as bytes, too: bits above their code are 0.
+    Floats of less than 8 bits are read as bytes, too: bits above their code are 0. Errors: type, width.
     """
+
+    def check(self) -> None:
+        super().check()
+        source, target = element_of(self.operand.type), element_of(self.result_type)
+        fits = source.bits == target.bits or source.size_bytes == target.size_bytes == 1
+        self.require(fits, "width", f"{source} has {source.bits} bits, {target} has {target.bits}")
 
 
 @op("arith.index_cast", PURE, ELEMENTWISE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import tesselle.dialects.vhlo.upgrade  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers the upgrades
@@ -34,14 +32,7 @@ from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, ReadT
 from tesselle.ir.quantized import quantized
 from tesselle.ir.text.elements import ElementsError, from_bytes
 from tesselle.ir.types import NAMED_TYPES, FunctionType, FutureType, TensorType, TokenType, TupleType, Type
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DTYPES, F64, DType
-from tesselle.support.locations import ByteLocation
-
-
-def _unsupported(e: Entry, what: str) -> Any:
-    raise Unsupported(f"{what} are not supported", ByteLocation(e.file, e.base), "bytecode")
-
 
 # ---------------------------------------------------------------------------------------------- attributes
 
@@ -158,7 +149,7 @@ _NAMES = {
 
 def _complex(e: Entry) -> DType:
     found = DTYPES.get(f"complex<{e.dtype()}>")
-    return found if found is not None else _unsupported(e, "complex numbers of other types than f32 and f64")
+    return found if found is not None else e.unsupported("complex numbers of other types than f32 and f64")
 
 
 def _function(e: Entry) -> FunctionType:
@@ -217,12 +208,12 @@ _TYPES: dict[int, ReadType] = {
     22: lambda _: TokenType(),
     23: lambda e: TupleType(e.types()),
     24: _quantized,
-    25: lambda e: _unsupported(e, "tensors without a rank"),
-    26: lambda e: _unsupported(e, "witnesses"),
+    25: lambda e: e.unsupported("tensors without a rank"),
+    26: lambda e: e.unsupported("witnesses"),
     30: _quantized_per_axis,
     33: lambda _: NAMED_TYPES["none"],
     34: lambda _: NAMED_TYPES["tf32"],
-    41: lambda e: _unsupported(e, "buffers"),
+    41: lambda e: e.unsupported("buffers"),
     42: lambda e: FutureType(e.types()),
 }
 

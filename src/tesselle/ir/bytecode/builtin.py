@@ -25,11 +25,9 @@ from tesselle.ir.bytecode.registry import ATTRIBUTE_READERS, TYPE_READERS, ReadA
 from tesselle.ir.text.codec import DYNAMIC
 from tesselle.ir.text.elements import ElementsError, from_bytes, from_resource, from_sparse
 from tesselle.ir.types import NAMED_TYPES, Dim, FunctionType, MemRefType, TensorType, TupleType, Type, VectorType
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import BF16, DTYPES, F16, F32, F64, I64, INDEX, DType
 from tesselle.support.locations import (
     UNKNOWN,
-    ByteLocation,
     CallSiteLocation,
     FileLocation,
     FusedLocation,
@@ -37,10 +35,6 @@ from tesselle.support.locations import (
 )
 
 # ---------------------------------------------------------------------------------------------- attributes
-
-
-def _unsupported(e: Entry, what: str) -> Any:
-    raise Unsupported(f"{what} are not supported", ByteLocation(e.file, e.base), "bytecode")
 
 
 def _dictionary(e: Entry) -> dict[str, Attribute]:
@@ -210,9 +204,9 @@ ATTRIBUTES: dict[int, ReadAttribute] = {
     16: _dense_resource,
     17: _dense_array,
     18: _dense,
-    19: lambda e: _unsupported(e, "tensors of strings"),
+    19: lambda e: e.unsupported("tensors of strings"),
     20: _sparse,
-    21: lambda e: _unsupported(e, "distinct attributes"),
+    21: lambda e: e.unsupported("distinct attributes"),
     22: _file_range,
 }
 
@@ -224,7 +218,7 @@ def _integer_type(e: Entry) -> Type:
     bits, sign = value >> 2, value & 3
     found = DTYPES.get(f"{'ui' if sign == 2 else 'i'}{bits}") if bits < 128 else None
     if found is None or sign > 2:
-        return _unsupported(e, f"integers of {bits} bits")
+        return e.unsupported(f"integers of {bits} bits")
     return found
 
 
@@ -235,7 +229,7 @@ def _function(e: Entry) -> FunctionType:
 
 def _complex(e: Entry) -> DType:
     found = DTYPES.get(f"complex<{e.dtype()}>")
-    return found if found is not None else _unsupported(e, "complex numbers of other types than f32 and f64")
+    return found if found is not None else e.unsupported("complex numbers of other types than f32 and f64")
 
 
 def dims(e: Entry) -> tuple[Dim, ...]:
@@ -269,7 +263,7 @@ def _memref(e: Entry) -> MemRefType:
     dtype = e.dtype()
     layout: Any = e.attribute()
     if getattr(layout, "is_identity", True) is not True:
-        return _unsupported(e, "memory layouts")
+        return e.unsupported("memory layouts")
     return MemRefType(shape, dtype)
 
 
@@ -293,16 +287,16 @@ TYPES: dict[int, ReadType] = {
     8: lambda _: NAMED_TYPES["f128"],
     9: _complex,
     10: _memref,
-    11: lambda e: _unsupported(e, "memory spaces"),
+    11: lambda e: e.unsupported("memory spaces"),
     12: lambda _: NAMED_TYPES["none"],
     13: _tensor,
     14: _tensor_with_encoding,
     15: lambda e: TupleType(e.types()),
-    16: lambda e: _unsupported(e, "memory without a rank"),
-    17: lambda e: _unsupported(e, "memory without a rank"),
-    18: lambda e: _unsupported(e, "tensors without a rank"),
+    16: lambda e: e.unsupported("memory without a rank"),
+    17: lambda e: e.unsupported("memory without a rank"),
+    18: lambda e: e.unsupported("tensors without a rank"),
     19: _vector,
-    20: lambda e: _unsupported(e, "scalable vectors"),
+    20: lambda e: e.unsupported("scalable vectors"),
     21: lambda _: NAMED_TYPES["tf32"],
 }
 

@@ -43,6 +43,10 @@ class Entry(Stream):
         super().__init__(data, table.sections.file, base)
         self.table = table
 
+    def unsupported(self, what: str) -> NoReturn:
+        """What stands here can be read by nobody here; `what` names it in the plural."""
+        raise Unsupported(f"{what} are not supported", ByteLocation(self.file, self.base), "bytecode")
+
     def attribute(self) -> Any:
         return self.table.attribute(self.index(len(self.table.attributes), "attribute"))
 

@@ -6,8 +6,6 @@ A dialect is found by its name: the module `bytecode` beside its declarations (`
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tesselle.ir.core import Op, UnregisteredOp
 from tesselle.ir.declare import OPS, FieldKind, spec_of
-from tesselle.ir.text.registry import load_dialect
+from tesselle.ir.text.registry import import_if_there, load_dialect
 from tesselle.ir.types import Type
 from tesselle.ir.upgrade import Upgrade, find_upgrade
 
@@ -75,12 +73,7 @@ def load_bytecode(dialect: str) -> None:
         return
     load_dialect(dialect)
     for module in (f"tesselle.dialects.{dialect}.bytecode", f"tesselle.dialects.core.bytecode.{dialect}"):
-        try:
-            exists = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:  # the parent is no package
-            exists = False
-        if exists:
-            importlib.import_module(module)
+        import_if_there(module)
 
 
 def find_form(name: str) -> OpForm | None:

@@ -43,6 +43,8 @@ from tesselle.support.dtypes import DTYPES, F64, I64, DType
 
 EnumT = TypeVar("EnumT", bound=enum.Enum)
 
+BRACKETS = {"<": ">", "[": "]", "{": "}", "(": ")"}
+
 
 class AttributeParser(TypeParser):
     """Reads attributes. Equal splats are read once and shared."""
@@ -223,16 +225,25 @@ class AttributeParser(TypeParser):
         """An attribute of an unknown dialect: its name, and what stands in angle brackets behind it."""
         self.pos = start + 1
         if self.tokens[self.pos] == "<":
-            depth = 0
-            while True:
-                token = self.tokens[self.pos]
-                if not token:
-                    self.fail(f"unterminated attribute {describe(self.tokens[start])}", start)
-                depth += (token == "<") - (token == ">")
-                self.pos += 1
-                if depth == 0:
-                    break
+            self.bracketed()
         return OpaqueAttr(self.text_between(start, self.pos))
+
+    def bracketed(self) -> str:
+        """The text from the bracket that stands next to the one that closes it, with both."""
+        start = self.pos
+        opening = self.tokens[start]
+        closing = BRACKETS.get(opening)
+        if closing is None:
+            self.unexpected("a bracket")
+        depth = 0
+        while True:
+            token = self.tokens[self.pos]
+            if not token:
+                self.fail(f"unterminated attribute: {describe(opening)} is never closed", start)
+            depth += (token == opening) - (token == closing)
+            self.pos += 1
+            if depth == 0:
+                return self.text_between(start, self.pos)
 
     def _word_attribute(self, token: str) -> Attribute:
         if token in ("true", "false"):

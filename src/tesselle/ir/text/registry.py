@@ -90,18 +90,22 @@ def load_dialect(name: str) -> bool:
 
 
 def _import_dialect(name: str) -> bool:
-    found = False
-    for module in (
+    modules = (
         f"tesselle.dialects.core.{name}",
         f"tesselle.dialects.{name}",
         f"tesselle.dialects.core.assembly.{name}",
         f"tesselle.dialects.{name}.assembly",
-    ):
-        try:
-            exists = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:  # the parent is no package
-            exists = False
-        if exists:
-            importlib.import_module(module)
-            found = True
-    return found
+    )
+    found = [import_if_there(module) for module in modules]
+    return any(found)
+
+
+def import_if_there(module: str) -> bool:
+    """Import a module; False when there is none of that name."""
+    try:
+        exists = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the parent is no package
+        exists = False
+    if exists:
+        importlib.import_module(module)
+    return exists

@@ -2,6 +2,7 @@
 
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
+from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
 from tesselle.passes.input.expand_collectives import ExpandCollectives
@@ -24,6 +25,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         LowerTfControlFlow(),
         InlineCalls(),
         ConvertTfToStablehlo(),
+        DropShardings(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
@@ -44,6 +46,7 @@ INPUT_PASSES = input_passes()
 __all__ = [
     "INPUT_PASSES",
     "ConvertTfToStablehlo",
+    "DropShardings",
     "ExpandChecks",
     "ExpandChlo",
     "ExpandCollectives",
