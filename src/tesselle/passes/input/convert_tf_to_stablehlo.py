@@ -16,9 +16,10 @@ from tesselle.dialects.core.func import ReturnOp as FuncReturnOp
 from tesselle.dialects.core.tensor import CastOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
 from tesselle.dialects.tf.control_flow import StringFormatOp
-from tesselle.dialects.tf.shape import BroadcastGradientArgsOp
+from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ConstOp
 from tesselle.dialects.tf.variables import VarHandleOp
 from tesselle.dialects.tf_saved_model import BOUND_INPUT
+from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
@@ -67,7 +68,7 @@ class _Conversion:
     known: KnownSizes = field(default_factory=KnownSizes)
     failures: list[Diagnostic] = field(default_factory=list[Diagnostic])
     deferred: list[Op] = field(default_factory=list[Op])
-    """Operations whose users look at them and take their place."""
+    """Operations whose users look at them and take their place, or leave nothing behind."""
 
     def block(self, block: Block) -> None:
         for op in block.ops:
@@ -85,7 +86,7 @@ class _Conversion:
                 _cast_operands(op, _expected_types(op))
 
     def _lower(self, op: Op) -> None:
-        if isinstance(op, _DEFERRED):
+        if isinstance(op, _DEFERRED) or (isinstance(op, ConstOp) and not isinstance(op.value, DenseElements)):
             self.deferred.append(op)
             return
         function = LOWERINGS.get(type(op))
