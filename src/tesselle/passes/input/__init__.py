@@ -2,6 +2,7 @@
 
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
+from tesselle.passes.input.declare_tf_globals import DeclareTfGlobals
 from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
@@ -22,6 +23,7 @@ from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
+        DeclareTfGlobals(),
         LowerTfControlFlow(),
         InlineCalls(),
         ConvertTfToStablehlo(),
@@ -46,6 +48,7 @@ INPUT_PASSES = input_passes()
 __all__ = [
     "INPUT_PASSES",
     "ConvertTfToStablehlo",
+    "DeclareTfGlobals",
     "DropShardings",
     "ExpandChecks",
     "ExpandChlo",

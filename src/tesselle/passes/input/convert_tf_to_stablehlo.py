@@ -29,7 +29,7 @@ from tesselle.ir.verify import has_unranked
 from tesselle.passes.input.known_sizes import KnownSizes
 from tesselle.passes.input.tf_to_stablehlo import LOWERINGS, TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.ranks import give_ranks
-from tesselle.passes.input.tf_to_stablehlo.variables import bind_constants, declare_globals, drop_bound_arguments
+from tesselle.passes.input.tf_to_stablehlo.variables import bind_constants, drop_bound_arguments
 from tesselle.support.diagnostics import Diagnostic, Unsupported, VerifyError
 
 
@@ -39,7 +39,6 @@ class ConvertTfToStablehlo(Pass):
     """Replace operations of `tf` by StableHLO and CHLO. Errors: Unsupported, with every operation that is."""
 
     def run(self, module: Op) -> None:
-        declare_globals(module)
         functions = [op for op in module.walk() if isinstance(op, FuncOp) and _is_of_tensorflow(op)]
         conversion = _Conversion()
         for function in functions:

@@ -13,7 +13,7 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.core.ml_program import GlobalLoadConstOp, GlobalLoadOp, GlobalOp, GlobalStoreOp
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.tf import variables as tf
-from tesselle.dialects.tf_saved_model import BOUND_INPUT, GlobalTensorOp
+from tesselle.dialects.tf_saved_model import BOUND_INPUT
 from tesselle.ir.attributes import SymbolRef
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import BlockArgument, Op, Value
@@ -38,16 +38,6 @@ def bound_symbol(value: Value) -> SymbolRef | None:
         return None
     found = function.arg_attrs[value.index].get(BOUND_INPUT)
     return found if isinstance(found, SymbolRef) else None
-
-
-def declare_globals(module: Op) -> None:
-    """Variables and constants of a SavedModel as globals."""
-    for op in module.walk():
-        if isinstance(op, GlobalTensorOp):
-            b = Builder.before_op(op)
-            mutable = bool(op.is_mutable)
-            b.insert(GlobalOp(op.sym_name, op.type, mutable, op.value, "private"))
-            op.erase()
 
 
 def bind_constants(function: FuncOp) -> None:
