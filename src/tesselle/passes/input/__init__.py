@@ -3,6 +3,7 @@
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
 from tesselle.passes.input.create_initializer import CreateInitializer
+from tesselle.passes.input.declare_tf_globals import DeclareTfGlobals
 from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
@@ -14,7 +15,9 @@ from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.flatten_tuples import FlattenTuples
+from tesselle.passes.input.freeze_globals import FreezeGlobals
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.lower_tf_control_flow import LowerTfControlFlow
 from tesselle.passes.input.promote_globals import PromoteGlobals
 from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
@@ -23,11 +26,15 @@ from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
+        DeclareTfGlobals(),
+        LowerTfControlFlow(),
+        InlineCalls(),
+        ConvertTfToStablehlo(),
+        FreezeGlobals(),
         CreateInitializer(),
         InlineCalls(),
         PromoteGlobals(),
         DropShardings(),
-        ConvertTfToStablehlo(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandQuantized(),
@@ -49,6 +56,7 @@ __all__ = [
     "INPUT_PASSES",
     "ConvertTfToStablehlo",
     "CreateInitializer",
+    "DeclareTfGlobals",
     "DropShardings",
     "ExpandChecks",
     "ExpandChlo",
@@ -60,7 +68,9 @@ __all__ = [
     "ExpandQuantized",
     "ExpandRng",
     "FlattenTuples",
+    "FreezeGlobals",
     "InlineCalls",
+    "LowerTfControlFlow",
     "PromoteGlobals",
     "RefineShapes",
     "SimplifyStablehlo",
