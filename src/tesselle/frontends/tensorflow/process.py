@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
+from tesselle.frontends.tensorflow import worker
 from tesselle.support.diagnostics import CompilerError, Note, Unsupported
 
 TIMEOUT_S = 1800.0
 """After that, TensorFlow is stopped."""
 
-_WORKER = "tesselle.frontends.tensorflow.worker"
 _KEPT_LINES = 12
 
 OnStep = Callable[[str], None]
@@ -30,8 +30,8 @@ def run_tensorflow(folder: Path, on_step: OnStep | None = None, timeout_s: float
         raise _missing("no module named 'tensorflow'")
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            # Neither the current folder nor that of a script may hide modules from TensorFlow.
-            [sys.executable, "-P", "-c", _BOOTSTRAP, _package_root(), _WORKER, str(folder)],
+            # The folder of the script must not hide modules from TensorFlow.
+            [sys.executable, "-P", worker.__file__, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -59,19 +59,6 @@ def run_tensorflow(folder: Path, on_step: OnStep | None = None, timeout_s: float
         raise CompilerError(f"TensorFlow took more than {timeout_s:g} s ({step}) and was stopped", notes=printed)
     how = f"signal {-status}" if status < 0 else f"status {status}"
     raise CompilerError(f"TensorFlow ended with {how} while it converted the model ({step})", notes=printed)
-
-
-_BOOTSTRAP = """
-import runpy, sys
-sys.path.insert(0, sys.argv.pop(1))
-module = sys.argv.pop(1)
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
-"""As `python -m MODULE` would, with this package found where it is found here."""
-
-
-def _package_root() -> str:
-    return str(Path(__file__).resolve().parents[3])
 
 
 def _follow(messages: IO[bytes], on_step: OnStep | None) -> tuple[dict[str, Any], str]:

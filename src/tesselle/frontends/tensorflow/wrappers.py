@@ -64,16 +64,15 @@ def _only_call(function: Message) -> _Call | None:
         return None
     callee = next(function_attributes(call), "")
     operands = [arguments.get(i, -1) for i in call.texts(3) if not i.startswith("^")]
-    outputs = {f"{call.text(1)}:output:{k}": k for k in range(_MAX_RESULTS)}
+    prefix = f"{call.text(1)}:output:"
     returned = {pair.text(1): pair.text(2) for pair in function.messages(4)}
     results: list[int] = []
     for output in signature.messages(3):
         source = returned.get(output.text(1), "")
-        results.append(outputs.get(sources.get(source, source), -1))
+        of_call = sources.get(source, source)
+        number = of_call.removeprefix(prefix)
+        results.append(int(number) if of_call.startswith(prefix) and number.isdecimal() else -1)
     return None if -1 in operands or -1 in results else _Call(callee, tuple(operands), tuple(results))
-
-
-_MAX_RESULTS = 4096
 
 
 def _as_inner(outer: Export, call: _Call, inner: Export) -> Signature | None:
