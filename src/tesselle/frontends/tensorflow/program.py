@@ -17,6 +17,7 @@ from tesselle.frontends.tensorflow.exports import Export, Variable
 from tesselle.frontends.tensorflow.graph import CONSTANT
 from tesselle.frontends.tensorflow.locations import Places
 from tesselle.frontends.tensorflow.staging import Staged
+from tesselle.frontends.tensorflow.xla_call import EmbeddedModules
 from tesselle.ir.attributes import UNIT, Attribute, DenseElements, SymbolRef
 from tesselle.ir.core import UnregisteredOp
 from tesselle.ir.text import parse_module
@@ -51,6 +52,7 @@ def build_program(
     for export in exports:
         by_trace.setdefault(export.function.name, []).append(export)
     Places({copy: by_trace[trace][0].name for copy, trace in staged.functions.items()}).improve(module)
+    EmbeddedModules(module, staged.extracted.modules).expand()
     _require_known(module)
     _name_globals(module, staged, variables, values, {e.name for e in exports})
     taken = {symbol for symbol, _ in module.symbols()}
