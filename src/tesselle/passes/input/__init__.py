@@ -13,6 +13,7 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.expand_tensor_lists import ExpandTensorLists
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.lower_tf_control_flow import LowerTfControlFlow
@@ -27,6 +28,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         LowerTfControlFlow(),
         InlineCalls(),
         ConvertTfToStablehlo(),
+        ExpandTensorLists(),
         DropShardings(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
@@ -59,6 +61,7 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "ExpandTensorLists",
     "FlattenTuples",
     "InlineCalls",
     "LowerTfControlFlow",

@@ -96,16 +96,19 @@ class KnownSizes:
 
     def of(self, value: Value, axis: int) -> Extent:
         """The extent of a dimension."""
-        path: list[tuple[Value, int]] = []
+        path: dict[tuple[Value, int], None] = {}
         while True:
             size = tensor_type(value).shape[axis]
             place = value, axis
+            if place in path:  # an element of a list that is made of another one
+                found = Extent(("dim", *place))
+                break
             found = Extent(size) if size is not None else self._assumed.get(place)
             if found is None:
                 found = next((layer.dims[place] for layer in self._layers if place in layer.dims), None)
             if found is not None:
                 break
-            path.append(place)
+            path[place] = None
             step = self._step(value, axis)
             if not isinstance(step, _At):
                 found = Extent(("dim", value, axis)) if step is None else step
@@ -114,6 +117,14 @@ class KnownSizes:
         for place in path:
             self._layers[-1].dims[place] = found
         return found
+
+    def beyond(self, value: OpResult, axis: int) -> tuple[Value, int] | None:
+        """Another dimension of the same size, for operations that are not StableHLO's."""
+        return None
+
+    def forget(self) -> None:
+        """Programs have changed: look again."""
+        self._layers = [_Layer()]
 
     def shape(self, value: Value) -> list[Extent]:
         return [self.of(value, d) for d in range(tensor_type(value).rank)]
@@ -150,7 +161,7 @@ class KnownSizes:
         name = _ARITHMETIC.get(type(op)) if op is not None else None
         if op is not None and name is not None:
             a, b = (self.number(v) for v in op.operands)
-            return _combine(name, a, b, scalar)
+            return combine(name, a, b, scalar)
         return Extent(("value", value), scalar)
 
     def elements(self, vector: Value) -> list[Extent] | None:
@@ -176,7 +187,7 @@ class KnownSizes:
         if op is not None and name is not None and t.shape[0] != 1:
             lists = [self.elements(v) for v in op.operands]
             if lists[0] is not None and lists[1] is not None:
-                return [_combine(name, a, b, None) for a, b in zip(lists[0], lists[1], strict=True)]
+                return [combine(name, a, b, None) for a, b in zip(lists[0], lists[1], strict=True)]
         return [self.number(vector)] if t.shape[0] == 1 else None
 
     # ------------------------------------------------------------------------------------------ one step back
@@ -187,6 +198,9 @@ class KnownSizes:
             return self._loop(loop).get((value.index, axis)) if isinstance(loop, cf.WhileOp) else None
         assert isinstance(value, OpResult)
         op = value.op
+        beyond = self.beyond(value, axis)
+        if beyond is not None:
+            return _At(*beyond)
         if ELEMENTWISE in op.TRAITS:
             return _elementwise(op, tensor_type(value), axis)
         if isinstance(op, BroadcastingOp | BroadcastSelectOp):
@@ -281,7 +295,8 @@ class KnownSizes:
         return kept
 
 
-def _combine(name: str, a: Extent, b: Extent, scalar: Value | None) -> Extent:
+def combine(name: str, a: Extent, b: Extent, scalar: Value | None = None) -> Extent:
+    """The number that an operation of StableHLO makes of two."""
     x, y = a.constant, b.constant
     if x is not None and y is not None and name in _FOLD:
         return Extent(_FOLD[name](x, y))
