@@ -156,7 +156,7 @@ class TensorListSetItemOp(ChangesListOp):
     def check(self) -> None:
         require_list(self, self.input_handle, "input_handle")
         _check_scalar(self, self.index, "index")
-        numbers(self, self.item, "item")
+        self.require(isinstance(self.item.type, TensorType), "item", "an element is a tensor")
         require_list(self, self.results[0], "result")
 
 
@@ -169,7 +169,7 @@ class TensorListPushBackOp(ChangesListOp):
 
     def check(self) -> None:
         require_list(self, self.input_handle, "input_handle")
-        numbers(self, self.tensor, "tensor")
+        self.require(isinstance(self.tensor.type, TensorType), "tensor", "an element is a tensor")
         require_list(self, self.results[0], "result")
 
 
@@ -185,7 +185,7 @@ class TensorListPopBackOp(ChangesListOp):
         require_list(self, self.input_handle, "input_handle")
         _check_shape(self, self.element_shape)
         require_list(self, self.results[0], "results")
-        numbers(self, self.results[1], "results")
+        self.require(isinstance(self.results[1].type, TensorType), "results", "an element is a tensor")
 
 
 @op("tf.TensorListResize", PURE)
