@@ -93,6 +93,7 @@ class KnownSizes:
     def __init__(self) -> None:
         self._layers = [_Layer()]
         self._assumed: dict[tuple[Value, int], Extent] = {}
+        self._active: set[Op] = set()
 
     def of(self, value: Value, axis: int) -> Extent:
         """The extent of a dimension."""
@@ -266,6 +267,14 @@ class KnownSizes:
         for layer in self._layers:
             if op in layer.loops:
                 return layer.loops[op]
+        if op in self._active:  # asked about itself, by way of a list that it fills
+            return {}
+        self._active.add(op)
+        kept = self._layers[-1].loops[op] = self._kept(op)
+        self._active.discard(op)
+        return kept
+
+    def _kept(self, op: cf.WhileOp) -> dict[tuple[int, int], Extent]:
         kept: dict[tuple[int, int], Extent] = {}
         for i, v in enumerate(op.operands):
             if isinstance(v.type, TensorType) and not v.type.dtype.is_opaque:
@@ -291,7 +300,6 @@ class KnownSizes:
                 del kept[place]
             if not lost:
                 break
-        self._layers[-1].loops[op] = kept
         return kept
 
 
