@@ -37,11 +37,13 @@ class Extent:
     """A number that is known by what it is made of.
 
     `key` is an integer, ("dim", value, axis), ("value", scalar) or (operation, key, key); equal keys are equal numbers.
-    `scalar` is a value that holds it, where there is one.
+    `scalar` is a value that holds it, where there is one that can be used wherever the extent was asked for.
+    `far`: what it is made of may stand in a loop that the value has left.
     """
 
     key: Key
     scalar: Value | None = field(default=None, compare=False)
+    far: bool = field(default=False, compare=False)
 
     @property
     def constant(self) -> int | None:
@@ -98,6 +100,7 @@ class KnownSizes:
     def of(self, value: Value, axis: int) -> Extent:
         """The extent of a dimension."""
         path: dict[tuple[Value, int], None] = {}
+        far = False
         while True:
             size = tensor_type(value).shape[axis]
             place = value, axis
@@ -110,11 +113,15 @@ class KnownSizes:
             if found is not None:
                 break
             path[place] = None
-            step = self._step(value, axis)
+            beyond = self.beyond(value, axis) if isinstance(value, OpResult) else None
+            far = far or beyond is not None
+            step = _At(*beyond) if beyond is not None else self._step(value, axis)
             if not isinstance(step, _At):
                 found = Extent(("dim", value, axis)) if step is None else step
                 break
             value, axis = step.value, step.axis
+        if far and not isinstance(found.key, int):
+            found = Extent(found.key, None, True)
         for place in path:
             self._layers[-1].dims[place] = found
         return found
@@ -154,7 +161,7 @@ class KnownSizes:
             return self.of(op.operand, op.dimension)
         if isinstance(op, shape.ReshapeOp | elementwise.ConvertOp) and _is_one_integer(op.operand):
             inner = self.number(op.operand)
-            return inner if inner.scalar is not None or scalar is None else Extent(inner.key, scalar)
+            return inner if inner.scalar is not None or scalar is None else Extent(inner.key, scalar, inner.far)
         if isinstance(op, shape.SliceOp):
             elements = self.elements(op.operand)
             if elements is not None:
@@ -199,9 +206,6 @@ class KnownSizes:
             return self._loop(loop).get((value.index, axis)) if isinstance(loop, cf.WhileOp) else None
         assert isinstance(value, OpResult)
         op = value.op
-        beyond = self.beyond(value, axis)
-        if beyond is not None:
-            return _At(*beyond)
         if ELEMENTWISE in op.TRAITS:
             return _elementwise(op, tensor_type(value), axis)
         if isinstance(op, BroadcastingOp | BroadcastSelectOp):
@@ -315,7 +319,7 @@ def combine(name: str, a: Extent, b: Extent, scalar: Value | None = None) -> Ext
         return b
     if a == b and name in ("maximum", "minimum"):
         return a
-    return Extent((name, a.key, b.key), scalar)
+    return Extent((name, a.key, b.key), scalar, a.far or b.far)
 
 
 def _is_one_integer(value: Value) -> bool:
@@ -405,6 +409,23 @@ def roots(extent: Extent) -> list[Value]:
         elif isinstance(key, tuple):
             pending.extend(key)
     return found
+
+
+def dominates(value: Value, op: Op) -> bool:
+    """Whether a value can be used in front of `op`."""
+    block = value.owner if isinstance(value, BlockArgument) else value.defining_op.parent if value.defining_op else None
+    place: Op | None = op
+    while place is not None:
+        if place.parent is block:
+            source = value.defining_op
+            return source is None or (source is not place and source.is_before_in_block(place))
+        place = place.parent_op
+    return False
+
+
+def available(extent: Extent, op: Op) -> bool:
+    """Whether an extent can be built in front of `op`."""
+    return all(dominates(v, op) for v in roots(extent))
 
 
 def _is_outside(extent: Extent, op: Op) -> bool:

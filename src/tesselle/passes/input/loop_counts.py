@@ -13,8 +13,7 @@ from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.tf.lists import EmptyTensorListOp, TensorListPushBackOp
 from tesselle.ir.core import BlockArgument, Op, Value
-from tesselle.passes.input.known_sizes import Extent, KnownSizes, combine
-from tesselle.passes.input.tensor_lists import available
+from tesselle.passes.input.known_sizes import Extent, KnownSizes, available, combine
 
 
 def runs_at_most(loop: cf.WhileOp, known: KnownSizes) -> Extent | None:

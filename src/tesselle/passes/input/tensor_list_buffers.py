@@ -12,9 +12,9 @@ from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.tf import lists as tf
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import Dim, TensorType, Type
-from tesselle.passes.input.known_sizes import Extent, build
+from tesselle.passes.input.known_sizes import Extent, available, build
 from tesselle.passes.input.loop_counts import pushes_at_most
-from tesselle.passes.input.tensor_lists import ListSizes, Web, available
+from tesselle.passes.input.tensor_lists import ListSizes, Web
 from tesselle.passes.input.tf_to_stablehlo import TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.builder import Size
 from tesselle.passes.input.tf_to_stablehlo.indexing import scattered

@@ -14,9 +14,9 @@ from tesselle.dialects.tf import lists as tf
 from tesselle.dialects.tf.binary import AddNOp
 from tesselle.dialects.tf.shape import IdentityOp, ZerosLikeOp
 from tesselle.dialects.tf_type.types import VariantType
-from tesselle.ir.core import BlockArgument, Op, OpResult, Value
+from tesselle.ir.core import Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
-from tesselle.passes.input.known_sizes import Extent, KnownSizes, roots
+from tesselle.passes.input.known_sizes import Extent, KnownSizes, available, dominates
 from tesselle.support.dtypes import DType
 
 GROWING = (
@@ -209,23 +209,6 @@ class ListSizes(KnownSizes):
         for v in web.items:
             return (v, axis) if isinstance(v.type, TensorType) and axis < v.type.rank else None
         return None
-
-
-def dominates(value: Value, op: Op) -> bool:
-    """Whether a value can be used in front of `op`."""
-    block = value.owner if isinstance(value, BlockArgument) else value.defining_op.parent if value.defining_op else None
-    place: Op | None = op
-    while place is not None:
-        if place.parent is block:
-            source = value.defining_op
-            return source is None or (source is not place and source.is_before_in_block(place))
-        place = place.parent_op
-    return False
-
-
-def available(extent: Extent, op: Op) -> bool:
-    """Whether an extent can be built in front of `op`."""
-    return all(dominates(v, op) for v in roots(extent))
 
 
 def known_element(webs: Webs, known: KnownSizes, op: Op, element: Value) -> Value | list[Extent] | None:
