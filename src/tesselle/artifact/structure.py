@@ -1,12 +1,12 @@
 """How the source of a program nests the arguments and results of a function: `FunctionRecord.structure`, JSON text.
 
     {"positional": [PARAMETER, …], "keyword": [PARAMETER, …], "results": TREE}
-    PARAMETER   {"name": "inputs", "value": TREE}; a name may be empty, a parameter that may be left out has "optional": true
+    PARAMETER   {"name": "inputs", "value": TREE}; a name may be empty; "optional": true where it may be left out
     TREE        3                                                    the flat argument or result number 3
                 {"list": [TREE, …]}, {"tuple": [TREE, …]}            sequences
                 {"dict": {"image": TREE, …}}                         a mapping
                 {"namedtuple": {"name": "Pair", "fields": {"x": TREE, …}}}
-                null, {"value": true}                                nothing, or a number, boolean or string: always this one
+                null, {"value": true}                                nothing; always this number, boolean or string
 
 `keyword` parameters are given by name only. Every flat argument stands in the structure once. Text that is empty stands
 for the flat function: all arguments by position or name; one result, or a tuple of them.

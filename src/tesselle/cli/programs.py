@@ -1,4 +1,4 @@
-"""What the commands that take `model.tsl | model.mlir | saved_model` share: opening the program, whichever of the two it is."""
+"""What the commands that take `model.tsl | model.mlir | saved_model` share: opening the program, whichever it is."""
 
 from __future__ import annotations
 

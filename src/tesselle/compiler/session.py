@@ -39,8 +39,8 @@ def compile(
 ) -> Artifact:
     """Compile a program into an artifact.
 
-    `source`: path of a file of MLIR text or bytecode or of the folder of a SavedModel, text or bytes themselves, `jax.stages.Lowered`,
-    `jax.export.Exported`, or a module.
+    `source`: path of a file of MLIR text or bytecode or of the folder of a SavedModel, text or bytes themselves,
+    `jax.stages.Lowered`, `jax.export.Exported`, or a module.
     `progress` is called as phases, passes and kernels are done.
 
     Errors: ParseError, VerifyError, Unsupported (all operations at once), OptionError; CompilerError for faults of the

@@ -48,7 +48,7 @@ def lookup(user: Op, ref: SymbolRef | str) -> Op | None:
 
 
 def rename_symbols(table: Op, names: Mapping[str, str]) -> None:
-    """Call symbols of `table` by other names, where they are defined and wherever something in `table` refers to them."""
+    """Call symbols of `table` by other names, where they are defined and wherever `table` refers to them."""
     for op in table.walk():
         for key, attribute in op.attributes.items():
             op.attributes[key] = _renamed(attribute, names)

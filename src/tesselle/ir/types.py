@@ -200,7 +200,9 @@ def types_compatible(a: Type, b: Type) -> bool:
         ranked = (TensorType, UnrankedTensorType)
         return isinstance(a, ranked) and isinstance(b, ranked) and a.dtype == b.dtype
     if isinstance(a, TensorType) and isinstance(b, TensorType):
-        return a.dtype == b.dtype and shapes_compatible(a.shape, b.shape)
+        # Handles differ in what they say of what they refer to.
+        same = a.dtype == b.dtype or (a.dtype.is_opaque and b.dtype.is_opaque)
+        return same and shapes_compatible(a.shape, b.shape)
     if isinstance(a, TupleType) and isinstance(b, TupleType):
         return len(a.types) == len(b.types) and all(map(types_compatible, a.types, b.types))
     return False

@@ -82,9 +82,9 @@ class Function:
 class NestedFunction(Function):
     """A function whose arguments and results nest: lists, tuples, dicts and named tuples of arrays.
 
-    It is called as the function that it was made from. Lists and tuples may stand for one another; tuples and dicts, for
-    named tuples. What that function fixed (numbers, booleans, strings, None) may be left out where it is an argument of
-    its own, and must be the same where it is given.
+    It is called as the function that it was made from. Lists and tuples may stand for one another; tuples and dicts,
+    for named tuples. What that function fixed (numbers, booleans, strings, None) may be left out where it is an
+    argument of its own, and must be the same where it is given.
     """
 
     __slots__ = ("_nesting", "_session")

@@ -11,7 +11,7 @@ from tesselle.ir.symbols import lookup
 from tesselle.ir.types import Type, types_compatible
 
 CONSTANT_UNLESS_STORED = "tesselle.constant_unless_stored"
-"""Attribute of mutable globals of sources in which everything is a variable: those that nothing stores to are constant."""
+"""Attribute of mutable globals, of sources in which everything is a variable: constant where nothing stores to them."""
 
 
 @op("ml_program.global")

@@ -21,7 +21,7 @@ from tesselle.dialects.tf.base import (
 from tesselle.ir.attribute_types import Float32
 from tesselle.ir.core import PURE, Op, Value
 from tesselle.ir.declare import attr_def, op, operand_def, result_type_def, variadic_def
-from tesselle.ir.types import TensorType, Type, shapes_compatible
+from tesselle.ir.types import TensorType, Type, shapes_compatible, types_compatible
 from tesselle.support.dtypes import C64, C128, F32, I1, DType
 
 
@@ -297,10 +297,9 @@ class AddNOp(Op):
 
     def check(self) -> None:
         self.require(len(self.operands) > 0, "inputs", "expected an operand")
-        types = [v.type for v in self.operands]
-        for t in types:
-            fits = isinstance(t, TensorType) and t.dtype is self.result_type.dtype
-            self.require(fits or t == types[0], "inputs", f"expected operands of type {self.result_type}, found {t}")
+        for v in self.operands:
+            fits = isinstance(v.type, TensorType) and types_compatible(v.type, self.result_type)
+            self.require(fits, "inputs", f"expected operands of type {self.result_type}, found {v.type}")
 
 
 @op("tf.AccumulateNV2", PURE)

@@ -36,7 +36,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that exported functions use: the number of its object, its name in the program, and where it is kept."""
+    """A variable that exported functions use: the number of its object, its name, and its key in the checkpoint."""
 
     node: int
     name: str

@@ -1,9 +1,10 @@
 """The graph of a SavedModel, cut down to what is converted, with large data taken out of it.
 
-Functions that nothing reaches are left out. The artifacts of StableHLO in `XlaCallModule` are taken out, as Tesselle reads
-them itself; so are large constants of floats, whose place is taken by variables:
+Functions that nothing reaches are left out. The artifacts of StableHLO in `XlaCallModule` are taken out, as Tesselle
+reads them itself; so are large constants of floats, whose place is taken by variables:
 
-    c = Const(value = <4 MB>)      ->      c/handle = VarHandleOp(shared_name = "constant.0");  c = ReadVariableOp(c/handle)
+    c = Const(value = <4 MB>)      ->      c/handle = VarHandleOp(shared_name = "constant.0")
+                                           c = ReadVariableOp(c/handle)
 
 TensorFlow hands programs over as text. No shape depends on the elements of a constant of floats.
 Source: tensorflow/core/framework/graph.proto, function.proto, node_def.proto, attr_value.proto, tensor.proto.

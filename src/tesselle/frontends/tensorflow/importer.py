@@ -37,8 +37,8 @@ _CHECKPOINT = Path("variables", "variables")
 
 @dataclass(frozen=True)
 class SavedModelOptions:
-    """`functions`: the only ones to import, all where it is empty. `weights`: a safetensors file, whose tensors take the
-    place of the variables of their names. `on_step` is told what TensorFlow is at.
+    """`functions`: the only ones to import, all where it is empty. `weights`: a safetensors file, whose tensors take
+    the place of the variables of their names. `on_step` is told what TensorFlow is at.
     """
 
     functions: tuple[str, ...] = ()

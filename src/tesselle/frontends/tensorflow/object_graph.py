@@ -1,7 +1,7 @@
 """Which tensor of the checkpoint holds which variable.
 
-The checkpoint has a graph of its own (TrackableObjectGraph), whose nodes name tensors. Both graphs begin at the root and
-are walked side by side, by the names of their edges, as TensorFlow does when it restores.
+The checkpoint has a graph of its own (TrackableObjectGraph), whose nodes name tensors. Both graphs begin at the root
+and are walked side by side, by the names of their edges, as TensorFlow does when it restores.
 Source: tensorflow/core/protobuf/trackable_object_graph.proto.
 """
 

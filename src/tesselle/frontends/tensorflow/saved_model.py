@@ -91,15 +91,16 @@ class Opaque:
 
 
 Structured: TypeAlias = (
-    "None | bool | int | float | str | TensorSpec | NamedTuple | Opaque"
-    " | list[Structured] | tuple[Structured, ...] | dict[str, Structured]"
+    "bool | int | float | str | TensorSpec | NamedTuple | Opaque"
+    " | list[Structured] | tuple[Structured, ...] | dict[str, Structured] | None"
 )
 """A nested structure, the Python value that a StructuredValue stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConcreteFunction:
-    """A trace. `inputs` is (positional, keyword): a tuple and a dict. `captures` are the objects behind its last arguments."""
+    """A trace. `inputs` is (positional, keyword): a tuple and a dict. `captures`: the objects behind its last arguments.
+    """
 
     name: str
     captures: tuple[int, ...]

@@ -1,7 +1,7 @@
-"""The SavedModel that TensorFlow is given to convert: the functions of the original under plain names, and no weights.
+"""The SavedModel that TensorFlow is given to convert: functions of the original under plain names, and no weights.
 
-The object graph is made anew: the root, the variables and constants that the functions capture, the functions, each with
-one trace and one name. So TensorFlow has no say in names, and finds none of what it cannot convert and nobody asked for.
+The object graph is made anew: the root, the variables and constants that the functions capture, the functions, each
+with one trace and one name. So TensorFlow has no say in names, and sees nothing that nobody asked for.
 The checkpoint holds zeros for every variable, all of them the same bytes of one sparse file.
 """
 
@@ -46,8 +46,8 @@ _META_INFO = 1
 class Staged:
     """What the names in the staged model stand for.
 
-    `functions`: name → trace. `objects`: name → number of the variable or constant in the original. `constants`: number →
-    elements of a captured constant that is staged as a variable.
+    `functions`: name → trace. `objects`: name → number of the variable or constant in the original. `constants`:
+    number → elements of a captured constant that is staged as a variable.
     """
 
     functions: Mapping[str, str]
@@ -57,7 +57,7 @@ class Staged:
 
 
 def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tuple[int, ...]], folder: Path) -> Staged:
-    """Write the model into an empty folder. `shapes`: number of a variable → the shape that it has in the checkpoint."""
+    """Write the model into an empty folder. `shapes`: number of a variable → its shape in the checkpoint."""
     by_trace = {e.function.name: e for e in exports}
     traces = list(by_trace)
     functions = {f"f{i}": trace for i, trace in enumerate(traces)}

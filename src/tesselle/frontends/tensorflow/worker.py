@@ -2,7 +2,8 @@
 
     python worker.py FOLDER      FOLDER/saved_model.pb -> FOLDER/program.mlir
 
-This file imports nothing of Tesselle, so that it starts quickly and is run by its path. It tells what it does in lines of JSON on standard output, {"step": …} and at the end {"error": …} or {"done": true}.
+This file imports nothing of Tesselle, so that it starts quickly and is run by its path. It tells what it does in lines
+of JSON on standard output: {"step": …}, and at the end {"done": true}, {"error": …} or {"missing": …}.
 TensorFlow may abort, or take its time; whoever started the process finds out from the outside.
 """
 

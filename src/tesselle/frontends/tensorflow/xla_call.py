@@ -55,9 +55,8 @@ class EmbeddedModules:
         version = op.attributes.get("version")
         number = version.value if isinstance(version, IntegerAttr) else version
         if number not in _VERSIONS:
-            _refuse(
-                op, f"StableHLO in calling convention {number} ({_VERSIONS.start} to {_VERSIONS.stop - 1} are known)"
-            )
+            known = f"{_VERSIONS.start} to {_VERSIONS.stop - 1} are"
+            _refuse(op, f"StableHLO in calling convention {number} ({known})")
         if op.attributes.get("has_token_input_output") is True:
             _refuse(op, "StableHLO with tokens between it and TensorFlow")
         main = self._main(op)

@@ -14,6 +14,7 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.expand_tensor_lists import ExpandTensorLists
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.freeze_globals import FreezeGlobals
 from tesselle.passes.input.inline_calls import InlineCalls
@@ -30,6 +31,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         LowerTfControlFlow(),
         InlineCalls(),
         ConvertTfToStablehlo(),
+        ExpandTensorLists(),
         FreezeGlobals(),
         CreateInitializer(),
         InlineCalls(),
@@ -67,6 +69,7 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "ExpandTensorLists",
     "FlattenTuples",
     "FreezeGlobals",
     "InlineCalls",

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.core.func import ReturnOp as FuncReturnOp
-from tesselle.dialects.core.tensor import CastOp
+from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
 from tesselle.dialects.tf.control_flow import StringFormatOp
-from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ConstOp
+from tesselle.dialects.tf.lists import TensorListGetItemOp, TensorListPopBackOp, is_list
+from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ConstOp, IdentityNOp, IdentityOp
 from tesselle.dialects.tf.variables import VarHandleOp
 from tesselle.dialects.tf_saved_model import BOUND_INPUT
 from tesselle.ir.attributes import DenseElements
@@ -24,13 +25,16 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.ir.types import FunctionType, TensorType, Type, UnrankedTensorType, types_compatible
+from tesselle.ir.types import FunctionType, Type, UnrankedTensorType, types_compatible
 from tesselle.ir.verify import has_unranked
-from tesselle.passes.input.known_sizes import KnownSizes
+from tesselle.passes.input.known_sizes import build
+from tesselle.passes.input.tensor_lists import ListSizes, Webs, known_element
 from tesselle.passes.input.tf_to_stablehlo import LOWERINGS, TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.ranks import give_ranks
+from tesselle.passes.input.tf_to_stablehlo.results import as_declared, cast
+from tesselle.passes.input.tf_to_stablehlo.shape import vector_of
 from tesselle.passes.input.tf_to_stablehlo.variables import bind_constants, drop_bound_arguments
-from tesselle.support.diagnostics import Diagnostic, Unsupported, VerifyError
+from tesselle.support.diagnostics import Diagnostic, Unsupported
 
 
 @register_pass("convert-tf-to-stablehlo")
@@ -40,7 +44,8 @@ class ConvertTfToStablehlo(Pass):
 
     def run(self, module: Op) -> None:
         functions = [op for op in module.walk() if isinstance(op, FuncOp) and _is_of_tensorflow(op)]
-        conversion = _Conversion()
+        webs = Webs(module)
+        conversion = _Conversion(webs, ListSizes(webs))
         for function in functions:
             bind_constants(function)
             for block in function.body.blocks:
@@ -64,7 +69,8 @@ def _is_of_tensorflow(function: FuncOp) -> bool:
 
 @dataclass
 class _Conversion:
-    known: KnownSizes = field(default_factory=KnownSizes)
+    webs: Webs
+    known: ListSizes
     failures: list[Diagnostic] = field(default_factory=list[Diagnostic])
     deferred: list[Op] = field(default_factory=list[Op])
     """Operations whose users look at them and take their place, or leave nothing behind."""
@@ -79,12 +85,30 @@ class _Conversion:
             for region in op.regions:
                 for inner in region.blocks:
                     self.block(inner)
+            if isinstance(op, WhileOp):
+                self.known.forget()  # what an iteration does is known now
             if isinstance(op, FuncReturnOp):
                 _give_result_types(op)
             if isinstance(op, FuncReturnOp | ReturnOp):
                 _cast_operands(op, _expected_types(op))
 
+    def _list(self, op: Op) -> None:
+        """Operations on lists stay; an element that is the same wherever it was put in is known here already."""
+        if isinstance(op, TensorListPopBackOp | TensorListGetItemOp):
+            element = op.results[-1]
+            found = known_element(self.webs, self.known, op, element) if element.uses else None
+            if isinstance(found, Value):
+                element.replace_all_uses_with(as_declared(op, element.type, found))
+            elif found is not None:
+                b = TfBuilder(op, self.known)
+                t = tensor_type(element)
+                vector = vector_of(b, [build(b, n) for n in found], t)
+                element.replace_all_uses_with(vector if t.rank else b.reshape(vector, ()))
+
     def _lower(self, op: Op) -> None:
+        if any(map(is_list, (*op.operands, *op.results))) and not isinstance(op, IdentityOp | IdentityNOp):
+            self._list(op)
+            return
         if isinstance(op, _DEFERRED) or (isinstance(op, ConstOp) and not isinstance(op.value, DenseElements)):
             self.deferred.append(op)
             return
@@ -106,7 +130,7 @@ class _Conversion:
             self.failures.extend(error.diagnostics)
             return
         values = (result,) if isinstance(result, Value) else tuple(result)
-        op.replace_with([_as_declared(op, r.type, v) for r, v in zip(op.results, values, strict=True)])
+        op.replace_with([as_declared(op, r.type, v) for r, v in zip(op.results, values, strict=True)])
 
 
 _DEFERRED = (BroadcastGradientArgsOp, StringFormatOp, VarHandleOp)
@@ -116,33 +140,12 @@ def _not_supported(op: Op) -> Diagnostic:
     return Diagnostic(f"{op.name} is not supported", op.location, op.name)
 
 
-def _as_declared(op: Op, declared: Type, value: Value) -> Value:
-    """The value, under a type that says all that is known: by the program and by what was built."""
-    found = value.type
-    if found == declared:
-        return value
-    if not isinstance(found, TensorType) or not isinstance(declared, TensorType):
-        return value
-    if not types_compatible(found, declared):
-        raise VerifyError(
-            f"the result is declared {declared}, its operands give {found}", op.location, f"{op.name}.result"
-        )
-    sizes = [a if a is not None else b for a, b in zip(found.shape, declared.shape, strict=True)]
-    return _cast(Builder.before_op(op), value, found.with_shape(sizes))
-
-
-def _cast(b: Builder, value: Value, t: Type) -> Value:
-    if value.type == t or not isinstance(t, TensorType):
-        return value
-    return b.insert(CastOp(value, t)).result
-
-
 def _cast_operands(op: Op, types: list[Type]) -> None:
     """Functions, loops and branches state their types: operands of which more is known go through a cast."""
     b = Builder.before_op(op)
     for i, (v, t) in enumerate(zip(op.operands, types, strict=False)):
         if v.type != t and types_compatible(v.type, t):
-            op.set_operand(i, _cast(b, v, t))
+            op.set_operand(i, cast(b, v, t))
 
 
 def _give_result_types(op: FuncReturnOp) -> None:

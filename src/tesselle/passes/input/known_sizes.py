@@ -37,11 +37,13 @@ class Extent:
     """A number that is known by what it is made of.
 
     `key` is an integer, ("dim", value, axis), ("value", scalar) or (operation, key, key); equal keys are equal numbers.
-    `scalar` is a value that holds it, where there is one.
+    `scalar` is a value that holds it, where there is one that can be used wherever the extent was asked for.
+    `far`: what it is made of may stand in a loop that the value has left.
     """
 
     key: Key
     scalar: Value | None = field(default=None, compare=False)
+    far: bool = field(default=False, compare=False)
 
     @property
     def constant(self) -> int | None:
@@ -93,27 +95,44 @@ class KnownSizes:
     def __init__(self) -> None:
         self._layers = [_Layer()]
         self._assumed: dict[tuple[Value, int], Extent] = {}
+        self._active: set[Op] = set()
 
     def of(self, value: Value, axis: int) -> Extent:
         """The extent of a dimension."""
-        path: list[tuple[Value, int]] = []
+        path: dict[tuple[Value, int], None] = {}
+        far = False
         while True:
             size = tensor_type(value).shape[axis]
             place = value, axis
+            if place in path:  # an element of a list that is made of another one
+                found = Extent(("dim", *place))
+                break
             found = Extent(size) if size is not None else self._assumed.get(place)
             if found is None:
                 found = next((layer.dims[place] for layer in self._layers if place in layer.dims), None)
             if found is not None:
                 break
-            path.append(place)
-            step = self._step(value, axis)
+            path[place] = None
+            beyond = self.beyond(value, axis) if isinstance(value, OpResult) else None
+            far = far or beyond is not None
+            step = _At(*beyond) if beyond is not None else self._step(value, axis)
             if not isinstance(step, _At):
                 found = Extent(("dim", value, axis)) if step is None else step
                 break
             value, axis = step.value, step.axis
+        if far and not isinstance(found.key, int):
+            found = Extent(found.key, None, True)
         for place in path:
             self._layers[-1].dims[place] = found
         return found
+
+    def beyond(self, value: OpResult, axis: int) -> tuple[Value, int] | None:
+        """Another dimension of the same size, for operations that are not StableHLO's."""
+        return None
+
+    def forget(self) -> None:
+        """Programs have changed: look again."""
+        self._layers = [_Layer()]
 
     def shape(self, value: Value) -> list[Extent]:
         return [self.of(value, d) for d in range(tensor_type(value).rank)]
@@ -142,7 +161,7 @@ class KnownSizes:
             return self.of(op.operand, op.dimension)
         if isinstance(op, shape.ReshapeOp | elementwise.ConvertOp) and _is_one_integer(op.operand):
             inner = self.number(op.operand)
-            return inner if inner.scalar is not None or scalar is None else Extent(inner.key, scalar)
+            return inner if inner.scalar is not None or scalar is None else Extent(inner.key, scalar, inner.far)
         if isinstance(op, shape.SliceOp):
             elements = self.elements(op.operand)
             if elements is not None:
@@ -150,7 +169,7 @@ class KnownSizes:
         name = _ARITHMETIC.get(type(op)) if op is not None else None
         if op is not None and name is not None:
             a, b = (self.number(v) for v in op.operands)
-            return _combine(name, a, b, scalar)
+            return combine(name, a, b, scalar)
         return Extent(("value", value), scalar)
 
     def elements(self, vector: Value) -> list[Extent] | None:
@@ -176,7 +195,7 @@ class KnownSizes:
         if op is not None and name is not None and t.shape[0] != 1:
             lists = [self.elements(v) for v in op.operands]
             if lists[0] is not None and lists[1] is not None:
-                return [_combine(name, a, b, None) for a, b in zip(lists[0], lists[1], strict=True)]
+                return [combine(name, a, b, None) for a, b in zip(lists[0], lists[1], strict=True)]
         return [self.number(vector)] if t.shape[0] == 1 else None
 
     # ------------------------------------------------------------------------------------------ one step back
@@ -252,6 +271,14 @@ class KnownSizes:
         for layer in self._layers:
             if op in layer.loops:
                 return layer.loops[op]
+        if op in self._active:  # asked about itself, by way of a list that it fills
+            return {}
+        self._active.add(op)
+        kept = self._layers[-1].loops[op] = self._kept(op)
+        self._active.discard(op)
+        return kept
+
+    def _kept(self, op: cf.WhileOp) -> dict[tuple[int, int], Extent]:
         kept: dict[tuple[int, int], Extent] = {}
         for i, v in enumerate(op.operands):
             if isinstance(v.type, TensorType) and not v.type.dtype.is_opaque:
@@ -277,11 +304,11 @@ class KnownSizes:
                 del kept[place]
             if not lost:
                 break
-        self._layers[-1].loops[op] = kept
         return kept
 
 
-def _combine(name: str, a: Extent, b: Extent, scalar: Value | None) -> Extent:
+def combine(name: str, a: Extent, b: Extent, scalar: Value | None = None) -> Extent:
+    """The number that an operation of StableHLO makes of two."""
     x, y = a.constant, b.constant
     if x is not None and y is not None and name in _FOLD:
         return Extent(_FOLD[name](x, y))
@@ -292,7 +319,7 @@ def _combine(name: str, a: Extent, b: Extent, scalar: Value | None) -> Extent:
         return b
     if a == b and name in ("maximum", "minimum"):
         return a
-    return Extent((name, a.key, b.key), scalar)
+    return Extent((name, a.key, b.key), scalar, a.far or b.far)
 
 
 def _is_one_integer(value: Value) -> bool:
@@ -382,6 +409,23 @@ def roots(extent: Extent) -> list[Value]:
         elif isinstance(key, tuple):
             pending.extend(key)
     return found
+
+
+def dominates(value: Value, op: Op) -> bool:
+    """Whether a value can be used in front of `op`."""
+    block = value.owner if isinstance(value, BlockArgument) else value.defining_op.parent if value.defining_op else None
+    place: Op | None = op
+    while place is not None:
+        if place.parent is block:
+            source = value.defining_op
+            return source is None or (source is not place and source.is_before_in_block(place))
+        place = place.parent_op
+    return False
+
+
+def available(extent: Extent, op: Op) -> bool:
+    """Whether an extent can be built in front of `op`."""
+    return all(dominates(v, op) for v in roots(extent))
 
 
 def _is_outside(extent: Extent, op: Op) -> bool:

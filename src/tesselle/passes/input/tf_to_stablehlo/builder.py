@@ -20,7 +20,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value, constant_elements
 from tesselle.ir.types import Dim, TensorType
 from tesselle.passes.input.expand_chlo import ELEMENTWISE
-from tesselle.passes.input.known_sizes import KnownSizes, as_size, build
+from tesselle.passes.input.known_sizes import KnownSizes, as_size, available, build
 from tesselle.passes.input.stablehlo_builder import StablehloBuilder
 from tesselle.passes.input.stablehlo_expressions import Tensor
 from tesselle.support.diagnostics import Unsupported
@@ -97,7 +97,8 @@ class TfBuilder(StablehloBuilder):
             return extent.key
         if extent.scalar is not None:
             return as_size(self, extent.scalar)
-        if isinstance(extent.key, tuple) and extent.key[0] == "dim":
+        near = not extent.far or available(extent, self.op_)
+        if isinstance(extent.key, tuple) and extent.key[0] == "dim" and near:
             return build(self, extent)
         return self.insert(s.GetDimensionSizeOp(value, axis)).result
 
