@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from tesselle.ir.attributes import SymbolRef
+from tesselle.ir.attributes import Attribute, SymbolRef
 from tesselle.ir.core import SYMBOL_TABLE, Op
 
 
@@ -45,3 +45,24 @@ def lookup(user: Op, ref: SymbolRef | str) -> Op | None:
             return found
         table = enclosing_symbol_table(table)
     return None
+
+
+def rename_symbols(table: Op, names: Mapping[str, str]) -> None:
+    """Call symbols of `table` by other names, where they are defined and wherever `table` refers to them."""
+    for op in table.walk():
+        for key, attribute in op.attributes.items():
+            op.attributes[key] = _renamed(attribute, names)
+    for old, op in list(symbols_of(table)):
+        op.attributes["sym_name"] = names.get(old, old)
+
+
+def _renamed(attribute: Attribute, names: Mapping[str, str]) -> Attribute:
+    match attribute:
+        case SymbolRef(root, nested) if root in names:
+            return SymbolRef(names[root], nested)
+        case tuple():
+            return tuple(_renamed(a, names) for a in attribute)
+        case Mapping():
+            return {key: _renamed(a, names) for key, a in attribute.items()}
+        case _:
+            return attribute

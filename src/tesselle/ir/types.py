@@ -21,6 +21,7 @@ __all__ = [
     "TokenType",
     "TupleType",
     "Type",
+    "UnrankedTensorType",
     "VectorType",
     "dims_compatible",
     "shapes_compatible",
@@ -115,6 +116,16 @@ class TensorType(ShapedType):
 
     def with_shape(self, shape: Sequence[Dim]) -> TensorType:
         return TensorType(tuple(shape), self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class UnrankedTensorType(Type):
+    """`tensor<*xf32>`: a tensor of which not even the rank is known; programs of TensorFlow have such values."""
+
+    dtype: DType
+
+    def __str__(self) -> str:
+        return f"tensor<*x{self.dtype}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +229,13 @@ def types_compatible(a: Type, b: Type) -> bool:
     """Whether two types may describe the same value: equal up to dynamic dimensions, within their bounds."""
     if a == b:
         return True
+    if isinstance(a, UnrankedTensorType) or isinstance(b, UnrankedTensorType):
+        ranked = (TensorType, UnrankedTensorType)
+        return isinstance(a, ranked) and isinstance(b, ranked) and a.dtype == b.dtype
     if isinstance(a, TensorType) and isinstance(b, TensorType):
-        if a.dtype != b.dtype or not shapes_compatible(a.shape, b.shape):
+        # Handles differ in what they say of what they refer to.
+        same = a.dtype == b.dtype or (a.dtype.is_opaque and b.dtype.is_opaque)
+        if not same or not shapes_compatible(a.shape, b.shape):
             return False
         return (a.encoding is None and b.encoding is None) or (_fits(a, b) and _fits(b, a))
     if isinstance(a, TupleType) and isinstance(b, TupleType):

@@ -13,6 +13,12 @@ from tesselle.support.locations import Location, NameLocation
 
 AttributeDicts = tuple[Mapping[str, Attribute], ...]
 
+NAME, STRUCTURE, ALIASES = "tesselle.name", "tesselle.structure", "tesselle.aliases"
+"""Attributes for whoever calls a public function. NAME, also of arguments and results: what it is called, where that is
+not its symbol. STRUCTURE: how arguments and results nest (`artifact.structure`). ALIASES: dictionaries with `name`,
+`structure`, and the names of `arguments` and `results`, one for each further name that the function has.
+"""
+
 
 @op("func.func", ISOLATED)
 class FuncOp(Op):

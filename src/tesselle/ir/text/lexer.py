@@ -60,6 +60,7 @@ class Lexer:
         self.tokens = tokens
         self.pos = 0
         self._firsts = firsts
+        self._measured: tuple[int, list[int]] = (-1, [])
 
     # ------------------------------------------------------------------------------------------ places
 
@@ -76,11 +77,15 @@ class Lexer:
         text = self.lines[line]
         if wanted == 0:
             return line, len(text) - len(text.lstrip())
-        matches = (m.start() for m in TOKEN.finditer(text) if not m[0].startswith("//"))
-        for i, start in enumerate(matches):
-            if i == wanted:
-                return line, start
-        return line, len(text)
+        offsets = self._offsets_in(line)
+        return line, offsets[wanted] if wanted < len(offsets) else len(text)
+
+    def _offsets_in(self, line: int) -> list[int]:
+        """Where the tokens of a line begin. Questions about a long line come one after the other: it is remembered."""
+        if self._measured[0] != line:
+            starts = [m.start() for m in TOKEN.finditer(self.lines[line]) if not m[0].startswith("//")]
+            self._measured = line, starts
+        return self._measured[1]
 
     def place(self, index: int) -> FileLocation:
         """Where token `index` stands."""

@@ -65,7 +65,8 @@ def _reshape(op: Op, source: Value, shapes: Shapes) -> None:
     result = op.result
     dims = shapes.dynamic(result)
     b = Builder.before_op(op)
-    if source.type == result.type:
+    # Of equal types with several open dimensions the sizes may still differ: [n, m] as [m, n].
+    if source.type == result.type and (isinstance(op, tensor.CastOp) or tensor_type(result).shape.count(None) < 2):
         op.replace_with(source)
     else:
         op.replace_with(b.insert(flow.TensorReshapeOp(source, dims, tensor_type(result))).result)

@@ -1,0 +1,33 @@
+"""The lowerings from TensorFlow's operations to StableHLO; importing this package registers all of them."""
+
+from tesselle.passes.input.tf_to_stablehlo import (
+    contraction,
+    convolution,
+    cumulative,
+    effects,
+    elementwise,
+    indexing,
+    reduction,
+    shape,
+    slicing,
+    sorting,
+    variables,
+)
+from tesselle.passes.input.tf_to_stablehlo.builder import TfBuilder
+from tesselle.passes.input.tf_to_stablehlo.registry import LOWERINGS
+
+__all__ = [
+    "LOWERINGS",
+    "TfBuilder",
+    "contraction",
+    "convolution",
+    "cumulative",
+    "effects",
+    "elementwise",
+    "indexing",
+    "reduction",
+    "shape",
+    "slicing",
+    "sorting",
+    "variables",
+]
