@@ -126,9 +126,8 @@ def _raw(x: Any, n: Any) -> Any:
     c = r.TensorListResize(input_handle=c, size=n + 1)
     d = r.TensorListScatterV2(tensor=tf.stack([x, x + 1]), indices=[2, 0], element_shape=[-1], num_elements=-1)
     length = r.TensorListLength(input_handle=c)
-    shape = r.TensorListElementShape(input_handle=d, shape_type=tf.int64)
     stack = lambda list_: r.TensorListStack(input_handle=list_, element_shape=[-1], element_dtype=tf.float32)  # noqa: E731
-    return last, stack(c), stack(d), length, shape
+    return last, stack(c), stack(d), length
 
 
 CASES: dict[str, Case] = {
@@ -155,7 +154,7 @@ CASES: dict[str, Case] = {
         lambda x, i: _array(tf.shape(x)[0]).unstack(x).gather(i),
         OPEN,
         Spec(("k",), "int32", below(2)),
-        runs=[{"n": 4, "m": 3, "k": 5}, {"n": 2, "m": 1, "k": 0}],
+        runs=[{"n": 4, "m": 3, "k": 5}, {"n": 2, "m": 1, "k": 1}],
     ),
     "scatter": case(lambda x: _array(5).scatter([3, 1], x).stack(), Spec((2, "m")), runs=[{"m": 3}, {"m": 1}]),
     "concat": case(
@@ -205,12 +204,5 @@ CASES: dict[str, Case] = {
     "gradient_of_while": case(lambda x: _gradient(_doubled_until, x), M, runs=[{"n": 3}, {"n": 1}], tolerance=1e-3),
     "gradient_of_growing": case(
         lambda x, n: _gradient(lambda a: _growing(a, n)[0], x), Spec(("n",)), I0, runs=[{"n": 3}, {"n": 1}], tolerance=T
-    ),
-    "gradient_of_nested": case(
-        lambda x, n: _gradient(lambda a: _nested(a, n), x),
-        M,
-        Spec((), "int32", exactly(3)),
-        runs=[{"n": 3}, {"n": 1}],
-        tolerance=1e-4,
     ),
 }
