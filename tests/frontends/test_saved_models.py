@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tf_models import MODELS
 
 import tesselle as ts
-from tf_models import MODELS
 
 pytest.importorskip("tesselle.runtime", reason="the native runtime is not built")
 # Looked for, never imported: TensorFlow and this process keep apart.

@@ -1,7 +1,7 @@
 """A process of its own: `python tf_models.py FOLDER [NAME …]` writes SavedModels and what TensorFlow makes of them.
 
-For every model there is a folder: `saved_model`, as TensorFlow or Keras writes it, before the first call; `calls.json`, the
-calls, with their arguments and results; `arrays.npz`, the arrays that it names by number. Or `error.txt`.
+For every model there is a folder: `saved_model`, as TensorFlow or Keras writes it, before the first call; `calls.json`,
+the calls, with their arguments and results; `arrays.npz`, the arrays that it names by number. Or `error.txt`.
 
     {"calls": [{"function": "step", "positional": [VALUE, …], "keyword": {"x": VALUE}, "result": VALUE}, …],
      "variables": {"kernel": VALUE, …}}                                                  after the last call
@@ -112,7 +112,7 @@ def dynamic_batch(rng: np.random.Generator) -> Model:
 
 @model
 def convnet(rng: np.random.Generator) -> Model:
-    """Convolution, strided convolution, depthwise convolution, pooling with and without padding, the mean of the pixels."""
+    """Convolution, strided and depthwise convolution, pooling with and without padding, the mean of the pixels."""
     m = tf.Module()
     m.first = tf.Variable(normal(rng, 3, 3, 3, 8, scale=0.2))
     m.strided = tf.Variable(normal(rng, 3, 3, 8, 16, scale=0.12))
@@ -312,7 +312,7 @@ def keras_lstm(rng: np.random.Generator) -> Model:
 
 @model
 def while_tensor_array(rng: np.random.Generator) -> Model:
-    """A recurrence over the rows, each written into an array of fixed size; stops early where the sum grows too large."""
+    """A recurrence over the rows, each written into an array of fixed size; stops early where the sum grows large."""
     m = tf.Module()
     m.weights = tf.Variable(normal(rng, 4, 4, scale=0.5))
 
