@@ -1,6 +1,7 @@
 # Everything runs in .venv, which needs only Python >= 3.11, make and a C++20 compiler; CMake and Ninja come from PyPI.
 #
 #   make demo         compile a real sentence-embedding model and run it
+#   make digits       train a classifier of handwritten digits with a compiled training step
 #   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
 #   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
@@ -14,7 +15,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test conformance fuzz check bench docs native format lock clean
+.PHONY: demo digits test conformance fuzz check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -37,6 +38,9 @@ CPP_SOURCES := $(shell find native -name '*.h' -o -name '*.cc')
 
 demo: $(STAMPS)/demo
 	$(BIN)/python examples/minilm/demo.py
+
+digits: $(STAMPS)/digits
+	$(BIN)/python examples/digits/train.py
 
 test: $(STAMPS)/dev
 	$(BIN)/python -m pytest -n $(JOBS) -p no:benchmark
@@ -98,6 +102,10 @@ $(STAMPS)/model: | $(STAMPS)
 
 $(STAMPS)/demo: $(STAMPS)/native $(STAMPS)/model
 	$(PIP_INSTALL) --no-build-isolation --editable '.[demo]'
+	touch $@
+
+$(STAMPS)/digits: $(STAMPS)/native
+	$(PIP_INSTALL) --no-build-isolation --editable '.[digits]'
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/native $(STAMPS)/model

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -34,15 +37,15 @@ def compare_steps(program: ts.Program, state: State, batch: Batch, console: Cons
         "Tesselle": tesselle_step(program, batch),
         "JAX, jit with donated state": jax_step(state, batch),
     }
-    with console.status("Building TensorFlow's step…"):
-        try:
-            steps |= tensorflow_steps(state, batch)
-        except ImportError:
-            console.print("TensorFlow is not installed: it is left out")
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    losses: dict[str, float] = {}
     for step in steps.values():
         step()
+    try:
+        with console.status("Building TensorFlow's step…"), without_stderr():
+            steps |= tensorflow_steps(state, batch)
+    except ImportError:
+        console.print("TensorFlow is not installed: it is left out")
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    losses: dict[str, float] = {}
     with console.status("Timing…"):
         for _ in range(ROUNDS):
             for name, step in steps.items():
@@ -77,7 +80,6 @@ def jax_step(state: State, batch: Batch) -> Step:
 
 def tensorflow_steps(state: State, batch: Batch) -> dict[str, Step]:
     """The step as a tf.function, and the same compiled by XLA. Errors: ImportError."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tf: Any = importlib.import_module("tensorflow")
     images, labels = map(tf.constant, batch)
 
@@ -106,4 +108,21 @@ def tensorflow_steps(state: State, batch: Batch) -> dict[str, Step]:
 
         return lambda: float(step(images, labels))
 
-    return {"TensorFlow, tf.function": build(), "TensorFlow, tf.function with XLA": build(jit_compile=True)}
+    steps = {"TensorFlow, tf.function": build(), "TensorFlow, tf.function with XLA": build(jit_compile=True)}
+    for step in steps.values():
+        step()  # traced here, where its remarks are out of the way
+    return steps
+
+
+@contextmanager
+def without_stderr() -> Generator[None]:
+    """Drop what native code writes about the devices that it does not find; no setting of TensorFlow keeps it quiet."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

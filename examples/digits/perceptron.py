@@ -19,9 +19,9 @@ import tesselle.jax
 
 State = dict[str, Any]
 
-WIDTHS = (64, 128, 64, 10)
+WIDTHS = (64, 256, 128, 10)
 BATCH = 64
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1e-3
 DECAYS = (0.9, 0.999)
 EPSILON = 1e-7
 

@@ -116,14 +116,15 @@ def main() -> int:
     same = bool(np.array_equal(predictions, reloaded["predict"](digits.test_images)))
 
     plot = plot_losses(losses, folder / "loss.png")
-    console.print(f"loss      {sparkline(losses, 60)} {losses[0]:.3f} → {losses[-1]:.4f}")
-    console.print(f"training  {len(losses)} steps of {BATCH} images in {format_seconds(trained_s)}")
-    console.print(f"session   {saved}, {format_bytes(saved.stat().st_size)}; reloaded, it predicts the same: {same}")
-    console.print(f"plot      {plot}" if plot else "plot      left out: matplotlib is not installed")
     good = reached >= WANTED_ACCURACY
-    console.print(
-        f"[bold]accuracy  {reached:.2%}[/bold] of {len(predictions)} test images", style="" if good else "red"
-    )
+    for line in (
+        f"loss      {sparkline(losses, 60)} {losses[0]:.3f} → {losses[-1]:.4f}",
+        f"training  {len(losses)} steps of {BATCH} images in {format_seconds(trained_s)}",
+        f"session   {saved}, {format_bytes(saved.stat().st_size)}; reloaded, it predicts the same: {same}",
+        f"plot      {plot}" if plot else "plot      left out: matplotlib is not installed",
+        f"[bold{'' if good else ' red'}]accuracy  {reached:.2%}[/] of {len(predictions)} test images",
+    ):
+        console.print(line, soft_wrap=True)
     if not arguments.no_comparison:
         from compare import compare_steps
 

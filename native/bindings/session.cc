@@ -81,8 +81,10 @@ void set(SessionHandle& self,
   self.ref->replace(views);
 }
 
-/// Gives the globals their first values again.
+/// Gives the globals their first values again, where there are variables: else calls run at any time, and what they
+/// keep in globals is theirs.
 void reset(SessionHandle& self) {
+  if (!self.ref->program()->has_variables()) return;
   const nb::gil_scoped_release nogil;
   const Ref<vm::Turn> turn = self.ref->join();
   self.ref->wait_for(turn.get(), check_signals);

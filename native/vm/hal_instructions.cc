@@ -229,7 +229,7 @@ void Interpreter::execute(const uint32_t* w, Slot* regs) {
       make_ref<hal::Submission>(program().device(), Ref<hal::CommandBuffer>::share(commands(regs[w[1]])), buffers,
                                 std::move(waits), std::move(signals), invocation_.profiler_));
   invocation_.has_effects_ = true;
-  if (invocation_.turn_) invocation_.track(done);
+  if (invocation_.order_) invocation_.track(done);
 }
 
 void Interpreter::host_call(const uint32_t* w, Slot* regs) {

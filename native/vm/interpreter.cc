@@ -15,6 +15,28 @@ using namespace arithmetic;
 /// A 64-bit immediate: low word first.
 uint64_t wide(const uint32_t* w) { return w[0] | uint64_t{w[1]} << 32; }
 
+/// Fails with a message in which {i} stands for element i of a list of registers.
+[[noreturn]] void fail_with_values(bool is_argument, const std::string& message, const uint32_t* list,
+                                   const Slot* regs) {
+  std::string text;
+  size_t at = 0;
+  while (at < message.size()) {
+    size_t end = at + 1;
+    uint64_t index = 0;
+    while (message[at] == '{' && end < message.size() && end - at <= 4 && message[end] >= '0' && message[end] <= '9') {
+      index = index * 10 + static_cast<uint64_t>(message[end++] - '0');
+    }
+    if (end > at + 1 && end < message.size() && message[end] == '}' && index < list[0]) {
+      text += std::to_string(regs[list[1 + index]].i64);
+      at = end + 1;
+    } else {
+      text += message[at++];
+    }
+  }
+  if (is_argument) fail_invocation(text);
+  fail_execution(text);
+}
+
 }  // namespace
 
 // In every case below `w` is the instruction's first word; results come before operands (see vm_isa.py).
@@ -146,6 +168,9 @@ Status Interpreter::run(int64_t& steps) {
       case Opcode::COND_FAIL:
         if (regs[w[1]].i32 != 0) fail_execution(module.strings[w[2]]);
         break;
+      case Opcode::COND_FAIL_VALUES:
+        if (regs[w[1]].i32 != 0) fail_with_values(w[2] != 0, module.strings[w[3]], w + 4, regs);
+        break;
 
       case Opcode::CONST_I32:
       case Opcode::CONST_F32:
@@ -177,7 +202,6 @@ Status Interpreter::run(int64_t& steps) {
     regs[w[1]].bits = session.load(w[2]);                                         \
     break;                                                                        \
   case Opcode::GLOBAL_STORE_##TYPE:                                               \
-    call.has_effects_ = true;                                                     \
     session.store(w[1], regs[w[2]].bits);                                         \
     break;
         TESSELLE_EACH_NUMBER(TESSELLE_MOVES)
@@ -185,8 +209,7 @@ Status Interpreter::run(int64_t& steps) {
         assign(regs[w[1]], session.load_reference(w[2]));
         break;
       case Opcode::GLOBAL_STORE_REF:
-        call.has_effects_ = true;
-        session.store_reference(w[1], regs[w[2]].ref);
+        call.has_effects_ |= session.store_reference(w[1], regs[w[2]].ref);
         break;
 
         TESSELLE_INTEGER(ADD, add(a, b))

@@ -21,14 +21,14 @@ thread_local const Invocation* innermost = nullptr;
 /// One thread at a time.
 class Invocation::Running {
  public:
-  explicit Running(Invocation& call) : call_(call), nests_(call.session_->program()->has_variables()) {
+  explicit Running(Invocation& call) : call_(call) {
     if (call.running_.exchange(true, std::memory_order_acquire)) {
       fail_execution("this call is being resumed by another thread");
     }
-    if (nests_) call.outer_ = std::exchange(innermost, &call);
+    if (call.order_) call.order_->outer = std::exchange(innermost, &call);
   }
   ~Running() {
-    if (nests_) innermost = call_.outer_;
+    if (call_.order_) innermost = call_.order_->outer;
     call_.running_.store(false, std::memory_order_release);
   }
   Running(const Running&) = delete;
@@ -36,7 +36,6 @@ class Invocation::Running {
 
  private:
   Invocation& call_;
-  const bool nests_;
 };
 
 Invocation::Invocation(Ref<Session> session, const Function& function)
@@ -44,12 +43,14 @@ Invocation::Invocation(Ref<Session> session, const Function& function)
       session_(std::move(session)),
       function_(function),
       profiler_(session_->program()->profiler()),
+      order_(session_->program()->has_variables() ? std::make_unique<Order>() : nullptr),
       steps_left_(session_->program()->limits().steps) {
   push_frame(function, nullptr);
 }
 
 Invocation::~Invocation() {
-  if (!frames_.empty()) end(place() + ": the call was dropped before it ended");
+  if (order_ && !frames_.empty()) end(place() + ": the call was dropped before it ended");
+  drop_frames();
   for (size_t i = 0; i < results_.size(); ++i) {
     if (function_.results[i] == RegisterType::kRef && results_[i].ref) results_[i].ref->release();
   }
@@ -97,7 +98,7 @@ Status Invocation::resume(int64_t steps) {
   const Running guard(*this);
   if (frames_.empty()) fail_execution("this call has ended");
   try {
-    if (turn_ && !take_turn()) return status_;
+    if (order_ && !take_turn()) return status_;
     const bool limited = session_->program()->limits().steps >= 0;
     const int64_t budget = limited ? std::min(steps, steps_left_) : steps;
     int64_t left = budget;
@@ -110,7 +111,7 @@ Status Invocation::resume(int64_t steps) {
     }
     // In state kWaiting whoever awaits does the work.
     if (status_ != Status::kWaiting) launch_deferred();
-    if (status_ == Status::kDone && turn_) {
+    if (status_ == Status::kDone && order_) {
       settle_results();
       give_up_turn();
     }
@@ -130,7 +131,7 @@ void Invocation::end(const std::string& reason) {
   status_ = Status::kDone;
   drop_frames();
   deferred_.clear();
-  if (!turn_) return;
+  if (!order_ || !order_->turn) return;
   // Before the turn ends, so that the next call sees it.
   if (has_effects_ && session_->program()->updates(function_)) session_->fail(reason);
   give_up_turn();
@@ -142,47 +143,49 @@ void Invocation::abandon(const std::string& reason) {
 }
 
 bool Invocation::take_turn() {
-  if (at_turn_) return true;
-  if (!turn_->has_come()) {
-    require_none_of(*session_, outer_);
-    awaited_ = turn_->begins();
+  if (!order_->turn || order_->has_begun) return true;
+  if (!order_->turn->has_come()) {
+    require_none_of(*session_, order_->outer);
+    awaited_ = order_->turn->begins();
     status_ = Status::kWaiting;
     return false;
   }
   session_->require_usable();
-  at_turn_ = true;
+  order_->has_begun = true;
   return true;
 }
 
 void Invocation::on_turn(std::function<void()> callback) const {
-  if (!turn_) {
+  if (!order_ || !order_->turn) {
     callback();
     return;
   }
-  const hal::TimelinePoint point = turn_->begins();
+  const hal::TimelinePoint point = order_->turn->begins();
   point.semaphore->on_reached(point.value, std::move(callback));
 }
 
 void Invocation::track(const hal::TimelinePoint& point) {
   // Looked through each time the list would have to grow: it stays as long as what is under way at once.
-  if (in_flight_.size() == in_flight_.capacity()) {
-    std::erase_if(in_flight_, [](const auto& p) { return p.semaphore->has_reached(p.value); });
+  auto& points = order_->in_flight;
+  if (points.size() == points.capacity()) {
+    std::erase_if(points, [](const auto& p) { return p.semaphore->has_reached(p.value); });
   }
-  in_flight_.push_back(point);
+  points.push_back(point);
 }
 
 void Invocation::give_up_turn() {
+  const Ref<Turn> turn = std::move(order_->turn);
+  if (!turn) return;
   const bool updates = session_->program()->updates(function_);
-  for (const hal::TimelinePoint& point : in_flight_) {
+  for (const hal::TimelinePoint& point : order_->in_flight) {
     if (point.semaphore->has_reached(point.value)) continue;
     // The semaphore itself calls, so it is there; a reference from its own callback would keep it for ever.
     const hal::Semaphore* semaphore = point.semaphore.get();
-    point.semaphore->on_reached(point.value, [turn = turn_, session = session_, semaphore, updates, place = place()] {
+    point.semaphore->on_reached(point.value, [turn, session = session_, semaphore, updates, place = place()] {
       if (updates && semaphore->has_failed()) session->fail(place + ": " + semaphore->failure());
     });
   }
-  in_flight_.clear();
-  turn_ = nullptr;
+  order_->in_flight.clear();
 }
 
 void Invocation::settle_results() {
@@ -211,7 +214,7 @@ std::string Invocation::current_failure() {
 void Invocation::require_no_call_around(const Session& session) { require_none_of(session, innermost); }
 
 void Invocation::require_none_of(const Session& session, const Invocation* call) {
-  for (; call; call = call->outer_) {
+  for (; call; call = call->order_->outer) {
     if (call->session_.get() == &session) {
       fail_invocation("a custom call of function '" + call->function_.name +
                       "' may not call the session that calls it: the call would wait for itself");

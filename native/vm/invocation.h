@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,9 @@ class Invocation : public Object {
   void set_argument_reference(uint32_t index, Object* object);
 
   /// Gives the call its place among those of the session. One that never does this does not wait for others.
-  void join() { turn_ = session_->join(); }
+  void join() {
+    if (order_) order_->turn = session_->join();
+  }
   /// Runs `callback` once, on any thread, when the call's turn has come; at once when it has or there is no order.
   void on_turn(std::function<void()> callback) const;
 
@@ -89,6 +93,16 @@ class Invocation : public Object {
     const uint32_t* result_list;
   };
 
+  /// A call's place among others, where the program has variables.
+  struct Order {
+    /// Null: the call has none, or has given it up.
+    Ref<Turn> turn;
+    bool has_begun = false;
+    std::vector<hal::TimelinePoint> in_flight;
+    /// The call of the same thread in whose host function this one runs.
+    const Invocation* outer = nullptr;
+  };
+
   void push_frame(const Function& function, const uint32_t* result_list);
   void pop_frame();
   void drop_frames();
@@ -115,16 +129,13 @@ class Invocation : public Object {
   /// Submitted, and not yet handed to anybody: most calls wait for their work at once, and then do it themselves.
   std::vector<Ref<hal::Submission>> deferred_;
   hal::TimelinePoint awaited_;
-  Ref<Turn> turn_;
-  std::vector<hal::TimelinePoint> in_flight_;
+  /// Null where the program has no variables. Apart, so that calls that need none of it stay small.
+  const std::unique_ptr<Order> order_;
   int64_t steps_left_ = 0;
   Status status_ = Status::kReady;
-  bool at_turn_ = false;
   /// The call may have changed something that outlives it.
   bool has_effects_ = false;
   std::atomic<bool> running_{false};
-  /// The call of the same thread in whose host function this one runs.
-  const Invocation* outer_ = nullptr;
 };
 
 }  // namespace tesselle::vm

@@ -66,10 +66,11 @@ Object* Session::load_reference(uint32_t index) const {
   return object;
 }
 
-void Session::store_reference(uint32_t index, Object* object) {
+bool Session::store_reference(uint32_t index, Object* object) {
   Ref<Object> value = Ref<Object>::share(object);
   const auto& variables = program_->variables();
-  if (const auto found = variables.find(index); found != variables.end()) {
+  const auto found = variables.find(index);
+  if (found != variables.end()) {
     if (const std::string text = mismatch(*found->second, object); !text.empty()) fail_execution(text);
     const auto& view = *static_cast<const hal::BufferView*>(object);
     if (view.buffer()->is_read_only()) {
@@ -78,6 +79,7 @@ void Session::store_reference(uint32_t index, Object* object) {
     }
   }
   exchange_reference(index, std::move(value));
+  return found != variables.end();
 }
 
 void Session::exchange_reference(uint32_t index, Ref<Object> object) {

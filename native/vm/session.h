@@ -33,9 +33,9 @@ class Session : public Object {
   void store(uint32_t index, uint64_t bits);
   /// Returns a reference that the caller owns, or null.
   Object* load_reference(uint32_t index) const;
-  /// Where the global is a variable's: fails with an execution error unless `object` is a view of the variable's type.
-  /// Memory of somebody else, an argument's or a constant's, is copied.
-  void store_reference(uint32_t index, Object* object);
+  /// True where the global is a variable's. Then it fails with an execution error unless `object` is a view of the
+  /// variable's type, and memory of somebody else, an argument's or a constant's, is copied.
+  bool store_reference(uint32_t index, Object* object);
 
   /// A turn for a call or for who reads or replaces variables. Null when the program has no variables.
   Ref<Turn> join();

@@ -50,8 +50,8 @@ def test_inputs_are_dealt_out(artifact: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "x: 1xf32=[4.]\ny: 2xf32=[5. 5.]\n"
     for surplus, text in (
         (("1xf32=1",), "'second': takes 2 arguments, 0 given"),
-        (("x=1xf32=1", "--input", "z=f32=1", "--input", "1xf32=1"), "no argument named 'z'"),
-        (("x=1xf32=1", "--input", "f32=1", "--input", "f32=1"), "'second': takes 2 arguments, 3 given"),
+        (("x=1xf32=1", "--input", "y=1xf32=1", "--input", "z=f32=1"), "no argument named 'z'"),
+        (("1xf32=1", *("--input", "1xf32=1") * 3), "'second': takes 2 arguments, 3 given"),
     ):
         assert run(artifact, *words, *surplus) == 1
         assert text in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 from tesselle.compiler import compile, compile_to_text
 from tesselle.compiler.pipeline import PHASES
-from tesselle.support.diagnostics import OptionError
+from tesselle.support.diagnostics import InvocationError, OptionError
 from tesselle.support.options import CompileOptions
 from tesselle.support.progress import Progress
 
@@ -108,12 +108,11 @@ func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   %0 = stablehlo.add %a, %b : tensor<?xf32>
   return %0 : tensor<?xf32>
 }"""
-    from tesselle.support.diagnostics import ExecutionError
-
     function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
     five = np.ones(5, np.float32)
     np.testing.assert_array_equal(np.asarray(function(five, five)), five + five)
-    with pytest.raises(ExecutionError, match="operand 1 has another size in dimension 0"):
+    expected = "argument 1 'b': dimension 0 is 6, but must equal dimension 0 of argument 0 'a', which is 5"
+    with pytest.raises(InvocationError, match=expected):
         function(five, np.ones(6, np.float32))
 
 

@@ -30,6 +30,7 @@ export = pytest.importorskip("jax.export")
 
 SPEC = jax.ShapeDtypeStruct
 X = SPEC((2, 3), np.float32)
+WEIGHTS = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 
 def state() -> dict[str, Any]:
@@ -152,6 +153,14 @@ def test_every_import_is_fresh() -> None:
     assert first is not second
     first.body.first.erase()  # type: ignore[union-attr]
     assert len(list(second.symbols())) == len(list(first.symbols())) + 1
+
+
+def test_values_lie_in_row_major_order() -> None:
+    m = StatefulModule({"t": WEIGHTS.T, "r": WEIGHTS[::-1], "scalar": np.float32(1)})
+    assert all(x.flags.c_contiguous for x in m.leaves.values())
+    np.testing.assert_array_equal(m.leaves["t"], WEIGHTS.T)
+    np.testing.assert_array_equal(m.leaves["r"], WEIGHTS[::-1])
+    assert m.leaves["scalar"].shape == ()
 
 
 @pytest.mark.parametrize(

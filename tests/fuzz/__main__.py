@@ -30,9 +30,10 @@ from .workers import TIMEOUT_S, Worker
     show_default=True,
     help="Folder that receives failing programs: SEED.mlir, and SEED.npz with their arguments.",
 )
+@click.option("--variables", is_flag=True, help="Programs that keep variables from one call to the next.")
 @click.option("--max-failures", type=click.IntRange(1), default=50, show_default=True, help="Stop after so many.")
 @click.option("--shrink/--no-shrink", "shrinks", default=True, help="Make failing programs small.")
-def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, shrinks: bool) -> None:
+def main(programs: int, seed: int, jobs: int, output: Path, variables: bool, max_failures: int, shrinks: bool) -> None:
     """Compile random programs and compare them with the reference. Exit code 1: one differs or does not compile."""
     console = Console(highlight=False, markup=False, soft_wrap=True)  # what differs has brackets of its own
     output.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, s
         def next_for(worker: Worker) -> None:
             number = next(numbers, None)
             if number is not None and len(failures) < max_failures:
-                worker.ask(number)
+                worker.ask(program_of(number, variables))
                 busy[worker] = (number, time.monotonic() + TIMEOUT_S)
 
         for worker in workers:
@@ -71,7 +72,7 @@ def main(programs: int, seed: int, jobs: int, output: Path, max_failures: int, s
                     console.print(f"program {number}: {verdict.kind}: {verdict.detail.splitlines()[0]}")
                 next_for(worker)
     for number, verdict in failures:
-        program = program_of(number)
+        program = program_of(number, variables)
         if shrinks:
             kind = verdict.kind
 

@@ -19,16 +19,21 @@ from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.stablehlo import contraction, convolution, indexing, normalization, reduction, window
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.core import Op
+from tesselle.passes.input.create_initializer import first_value
 from tesselle.reference import Interpreter
 from tesselle.reference.combine import fold_axes, single_fold
 
 from .values import Array
+from .variables import variables_of
 
 RUNS = 4
 RUNS_TO_BE_SURE = 60
 """More of them before a difference is called one: what changes seldom shows seldom."""
 
 SPREAD_FACTOR = 8.0
+
+CALLS = 3
+"""How often a program with variables is called."""
 
 _ROUNDED_ONCE = (s.AddOp, s.SubtractOp, s.MultiplyOp, s.DivideOp, s.SqrtOp)
 _TRANSCENDENTAL = (s.TranscendentalOp, s.PowerOp, s.Atan2Op, s.RemainderOp, s.AbsOp, s.SignOp)
@@ -224,15 +229,26 @@ class Expectation:
 
     def __post_init__(self) -> None:
         with np.errstate(all="ignore"):
-            self.expected = Interpreter(self.module).call("main", list(self.arguments))
+            self.expected = self._run(Interpreter(self.module))
         self._rng = np.random.default_rng(self.seed)
         self.runs: list[list[Array]] = []
+
+    def _run(self, interpreter: Interpreter) -> list[Array]:
+        """The results; where there are variables, those of `CALLS` calls, and what the variables hold in the end."""
+        variables = variables_of(self.module)
+        results: list[Array] = []
+        for _ in range(CALLS if variables else 1):
+            results += interpreter.call("main", list(self.arguments))
+        for name, variable in variables.items():
+            value = interpreter.variables.get(name)
+            results.append(first_value(variable).array if value is None else value)
+        return results
 
     def perturb(self, count: int) -> None:
         """Have `count` perturbed runs in all."""
         while len(self.runs) < count:
             with np.errstate(all="ignore"):
-                self.runs.append(PerturbedInterpreter(self.module, self._rng).call("main", list(self.arguments)))
+                self.runs.append(self._run(PerturbedInterpreter(self.module, self._rng)))
 
     def difference(self, found: Sequence[Array]) -> str | None:
         """What is wrong with `found`, None when nothing is."""

@@ -14,8 +14,10 @@ from tesselle.ir.text import parse_module
 from tesselle.ir.verify import verify
 from tesselle.support.diagnostics import CompilerError, TesselleError, Unsupported
 
-from .compare import Expectation
+from .compare import CALLS, Expectation
 from .generate import Program, generate
+from .values import Array
+from .variables import variables_of
 
 Kind = Literal["equal", "unsupported", "different", "invalid", "compiler fault", "crash"]
 FAILURES = ("different", "invalid", "compiler fault", "crash")
@@ -33,9 +35,9 @@ class Verdict:
         return self.kind in FAILURES
 
 
-def program_of(seed: int) -> Program:
+def program_of(seed: int, with_variables: bool = False) -> Program:
     """The program of one number."""
-    return generate(Random(seed))
+    return generate(Random(seed), with_variables=with_variables)
 
 
 def evaluate(program: Program, options: ts.CompileOptions | None = None) -> Verdict:
@@ -51,12 +53,18 @@ def evaluate(program: Program, options: ts.CompileOptions | None = None) -> Verd
     except Exception as error:
         return Verdict("invalid", f"the reference: {type(error).__name__}: {error}")
     try:
-        function = ts.load(ts.compile(program.text, options=options or ts.CompileOptions(jobs=1)))["main"]
-        results = function(*program.arguments)
+        loaded = ts.load(ts.compile(program.text, options=options or ts.CompileOptions(jobs=1)))
+        variables = variables_of(module)
+        found: list[Array] = []
+        for _ in range(CALLS if variables else 1):
+            results = loaded["main"](*program.arguments)
+            results = results if isinstance(results, tuple) else () if results is None else (results,)
+            found += [np.asarray(r) for r in results]
+        state = loaded.session.state_dict()
+        found += [state[name] for name in variables]
     except Unsupported as error:
         return Verdict("unsupported", str(error))
     except (CompilerError, TesselleError) as error:
         return Verdict("compiler fault", str(error))
-    found = [np.asarray(r) for r in (results if isinstance(results, tuple) else (results,))]
     wrong = expectation.difference(found)
     return Verdict("equal") if wrong is None else Verdict("different", wrong)

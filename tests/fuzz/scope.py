@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
+from tesselle.dialects.core.ml_program import GlobalOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp
 from tesselle.dialects.stablehlo.elementwise import ConvertOp
 from tesselle.dialects.stablehlo.shape import BroadcastInDimOp, ConstantOp
@@ -28,6 +29,8 @@ class Scope:
         self.outer = outer
         self.values: list[Value] = list(block.args)
         self.arrays: list[Array] = []
+        self.variables: list[GlobalOp] | None = None if outer is None else outer.variables
+        """What the program keeps between calls; None for programs that keep nothing."""
         self._visible_outside = [] if outer is None or isolated else outer.visible()
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
+from tesselle.dialects.core.ml_program import GlobalStoreOp
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.text import parse_module, print_op
 from tesselle.ir.types import FunctionType
@@ -58,7 +59,7 @@ def _candidates(program: Program) -> Iterator[Program]:
             continue
         for start in range(0, count - size + 1, size):
             smaller: list[Program] = []
-            group = [i for i in range(start, start + size) if operations[i].results]
+            group = [i for i in range(start, start + size) if operations[i].results or _stores(operations[i])]
             if group and not all(operations[i].name == "stablehlo.constant" for i in group):
                 with contextlib.suppress(Exception):  # the reference may be what fails
                     smaller.append(_edited(program, cut=group))
@@ -87,6 +88,9 @@ def _edited(program: Program, results: range | None = None, cut: list[int] | Non
                 if value.uses:
                     arguments.append(values[value])
                     value.replace_all_uses_with(block.add_arg(value.type))
+            if _stores(operations[i]):
+                operations[i].erase()
+        operations = [op for i, op in enumerate(operations) if i not in cut or op.parent is not None]
     if results is not None:
         kept = [terminator.operands[i] for i in results]
         terminator.erase()
@@ -99,7 +103,7 @@ def _edited(program: Program, results: range | None = None, cut: list[int] | Non
         block.append(type(terminator)(kept))
         terminator = block.terminator
     for op in reversed(operations):
-        if not any(v.uses for v in op.results):
+        if not any(v.uses for v in op.results) and not _stores(op):
             op.erase()
     for i in reversed(range(len(block.args))):
         if not block.args[i].uses:
@@ -109,6 +113,11 @@ def _edited(program: Program, results: range | None = None, cut: list[int] | Non
         tuple(a.type for a in block.args), tuple(v.type for v in block.terminator.operands)
     )
     return Program(print_op(module), tuple(arguments))
+
+
+def _stores(op: Op) -> bool:
+    """Whether it is seen though nobody uses its results."""
+    return any(isinstance(o, GlobalStoreOp) for o in op.walk())
 
 
 def _values(module: ModuleOp, arguments: tuple[Array, ...], operations: list[Op]) -> dict[Value, Array]:

@@ -36,6 +36,15 @@ def test_sample(group: int) -> None:
         assert not verdict.failed, f"program {number}: {verdict.kind}: {verdict.detail}"
 
 
+@pytest.mark.parametrize("group", range(SAMPLE_GROUPS))
+def test_sample_with_variables(group: int) -> None:
+    """Results of several calls, and what the variables hold after them."""
+    first = group * PROGRAMS_PER_GROUP
+    for number in range(first, first + PROGRAMS_PER_GROUP):
+        verdict = evaluate(program_of(number, with_variables=True))
+        assert not verdict.failed, f"program {number}: {verdict.kind}: {verdict.detail}"
+
+
 @settings(max_examples=15, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.randoms(use_true_random=False))
 def test_choices_of_hypothesis(random: Random) -> None:

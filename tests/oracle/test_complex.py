@@ -10,6 +10,7 @@ import cmath
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -29,8 +30,8 @@ UNARY = {
     "logistic": 8, "rsqrt": 4, "sign": 4, "sine": 4, "sqrt": 4, "tan": 8, "tanh": 8,
 }  # fmt: skip
 """Largest error of complex<f64> in ULP; of complex<f32> it is 1."""
-BINARY = {"divide": 4, "power": 512, "maximum": 0, "minimum": 0}
-"""power: the logarithm's error grows with the exponent, up to 709 times."""
+BINARY = {"atan2": 32, "divide": 4, "power": 512, "maximum": 0, "minimum": 0}
+"""atan2: near its poles, y = ix and y = -ix, the quotient's error grows. power: the logarithm's error grows with the exponent, up to 709 times."""
 
 EDGES = (0.0, -0.0, 1, -2, np.inf, -np.inf)
 SPECIAL = np.array([complex(a, b) for a in EDGES for b in EDGES])
@@ -127,6 +128,21 @@ def test_order_is_lexicographic(built: tuple[DType, ModuleOp, Any]) -> None:
     np.testing.assert_array_equal(run(built, "minimum", x, y)[0], [1 + 2j, 1 + 2j, 1 + 2j, -1 + 9j])
 
 
+def test_small_angles(built: tuple[DType, ModuleOp, Any]) -> None:
+    """Exact in relation to themselves, not to 1. Oracle: mpmath with 60 digits."""
+    dtype = built[0]
+    rng = np.random.default_rng(1)
+    x, factor = rng.normal(size=(2, 100)) + 1j * rng.normal(size=(2, 100))
+    y = x * factor * 10.0 ** rng.uniform(-30, -1, 100)
+    x, y = x.astype(dtype.numpy), y.astype(dtype.numpy)
+    with mpmath.workdps(60):
+        pairs = [(mpmath.mpc(complex(a)), mpmath.mpc(complex(b))) for a, b in zip(y, x, strict=True)]
+        wanted = np.array([complex(-1j * mpmath.log((b + 1j * a) / mpmath.sqrt(a * a + b * b))) for a, b in pairs])
+    for found in run(built, "atan2", y, x):
+        error = np.abs(found - wanted) / np.spacing(np.abs(wanted).astype(dtype.element.numpy))
+        assert error.max() <= 8
+
+
 def test_remainder_has_no_meaning(tmp_path: Path) -> None:
     """The specification leaves it open (openxla/stablehlo#997): refused with that reason."""
     from tesselle.support.diagnostics import Unsupported
@@ -150,3 +166,40 @@ def test_products_with_infinities_are_those_of_the_parts(tmp_path: Path) -> None
     compiled = runtime.load(compile(text, options=CompileOptions(cache_dir=tmp_path)))["main"](a, b)
     for found in (compiled, interpret(module, "main", [a, b])[0]):
         np.testing.assert_array_equal(np.asarray(found), [[complex(np.inf, np.inf)]])
+
+
+def test_convolutions_with_infinities_are_those_of_the_parts(tmp_path: Path) -> None:
+    """(inf - i/4)(-1/2 - i) = -inf - i inf."""
+    x, w = "tensor<1x2x1xcomplex<f32>>", "tensor<1x1x1xcomplex<f32>>"
+    text = f"""func.func @main(%x: {x}, %w: {w}) -> {x} {{
+      %0 = stablehlo.convolution(%x, %w) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {{}}
+        {{batch_group_count = 1 : i64, feature_group_count = 1 : i64}} : ({x}, {w}) -> {x}
+      return %0 : {x}
+    }}"""
+    check_parts(text, tmp_path, [[[complex(np.inf, -0.25)], [2]]], [[[-0.5 - 1j]]])
+
+
+def check_parts(text: str, folder: Path, x: Any, y: Any) -> None:
+    """The product of x and one number y, in the reference and compiled."""
+    module = parse_module(text, "parts.mlir")
+    assert isinstance(module, ModuleOp)
+    a, b = np.array(x, np.complex64), np.array(y, np.complex64)
+    with np.errstate(invalid="ignore"):
+        real, imag = a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real
+    compiled = runtime.load(compile(text, options=CompileOptions(cache_dir=folder)))["main"](a, b)
+    for found in (np.asarray(compiled), interpret(module, "main", [a, b])[0]):
+        np.testing.assert_array_equal(found.real, real)
+        np.testing.assert_array_equal(found.imag, imag)
+
+
+@pytest.mark.parametrize("dims", ["", "0"])
+def test_folded_products_with_infinities(tmp_path: Path, dims: str) -> None:
+    """(7 - i/8)(-i inf) = -inf - i inf; a 1 to begin with would make nan of it."""
+    out = f"tensor<{'' if dims else '1x'}complex<f32>>"
+    text = f"""func.func @main(%x: tensor<1xcomplex<f32>>, %y: tensor<complex<f32>>) -> {out} {{
+      %0 = stablehlo.reduce(%x init: %y) applies stablehlo.multiply across dimensions = [{dims}] :
+        (tensor<1xcomplex<f32>>, tensor<complex<f32>>) -> {out}
+      return %0 : {out}
+    }}"""
+    x = np.array(complex(0, -np.inf))
+    check_parts(text, tmp_path, [x], 7 - 0.125j)

@@ -142,7 +142,7 @@ def test_on_the_counter(dtype: str, first: tuple[int, int]) -> None:
     check_text(text, np.zeros((count, STEPS), expected.dtype), wanted=[expected])
 
 
-@pytest.mark.parametrize("dtype", ("f32", "bf16"))
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
 def test_floats_on_the_way_to_an_index(dtype: str) -> None:
     """The host has no sine, and no bf16: the device computes the index, and the host reads it."""
     text = f"""

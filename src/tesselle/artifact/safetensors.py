@@ -65,8 +65,10 @@ class Place:
     size: int
 
 
-def lay_out(tensors: Sequence[tuple[str, Array]], what: str) -> tuple[bytes, tuple[Place, ...]]:
-    """The header of a file of `tensors`, and where each lies: at multiples of 64 bytes. `what` is what errors call it.
+def lay_out(
+    tensors: Sequence[tuple[str, Array]], what: str, alignment: int = ALIGNMENT
+) -> tuple[bytes, tuple[Place, ...]]:
+    """The header of a file of `tensors`, and where each lies: at multiples of `alignment`. `what` names it in errors.
 
     Elements that the format has no name for are stored as bytes, with an axis more.
     """
@@ -76,7 +78,7 @@ def lay_out(tensors: Sequence[tuple[str, Array]], what: str) -> tuple[bytes, tup
     for name, array in tensors:
         if name in entries or name.startswith(PADDING_KEY) or name == METADATA_KEY:
             raise ArtifactError(f"{what}: '{name}' cannot be used as a name (again)")
-        padding = -position % ALIGNMENT
+        padding = -position % alignment
         if padding:
             key = f"{PADDING_KEY}{len(entries)}"
             entries[key] = {"dtype": "U8", "shape": [padding], "data_offsets": [position, position + padding]}
@@ -95,12 +97,14 @@ def lay_out(tensors: Sequence[tuple[str, Array]], what: str) -> tuple[bytes, tup
     return header, tuple(Place(p.name, p.dtype, p.shape, len(header) + p.offset, p.size) for p in places)
 
 
-def file_chunks(header: bytes, tensors: Sequence[tuple[str, Array]]) -> Iterator[memoryview | bytes]:
+def file_chunks(
+    header: bytes, tensors: Sequence[tuple[str, Array]], alignment: int = ALIGNMENT
+) -> Iterator[memoryview | bytes]:
     """The file that `lay_out` has laid out, in pieces."""
     yield header
     position = 0
     for _, array in tensors:
-        padding = -position % ALIGNMENT
+        padding = -position % alignment
         yield bytes(padding)
         yield from _array_bytes(array)
         position += padding + array.nbytes
@@ -122,12 +126,13 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
 
     Errors: ArtifactError for a name that the format does not allow; OSError.
     """
-    items = list(tensors.items())
-    header, _ = lay_out(items, str(path))
+    # The largest elements first: then all are aligned to their size, and nothing has to be filled up.
+    items = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+    header, _ = lay_out(items, str(path), alignment=1)
     temporary = path.with_name(path.name + ".part")
     try:
         with temporary.open("wb") as file:
-            for chunk in file_chunks(header, items):
+            for chunk in file_chunks(header, items, alignment=1):
                 file.write(chunk)
         temporary.replace(path)
     finally:

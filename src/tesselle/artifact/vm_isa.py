@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from tesselle.support.dtypes import DTYPES, DType
 
-ISA_VERSION = 2
+ISA_VERSION = 3
 """Raised whenever a row is added; a module of a higher version is refused."""
 
 
@@ -192,6 +192,13 @@ def _control(t: _Table) -> None:
     t.row("yield", "", "", "Suspend the call; it goes on after this when it is resumed, on any thread.")
     t.row("fail", "message:string", "", "Fail the call with a message.", terminator=True)
     t.row("cond_fail", "condition:i32, message:string", "", "Fail the call with a message when condition != 0.")
+    t.row(
+        "cond_fail.values",
+        "condition:i32, kind:imm_i32, message:string, values:i64_list",
+        "",
+        "Fail the call when condition != 0, with an execution error (kind 0) or one about its arguments (kind 1); {i}"
+        " in the message stands for values[i].",
+    )
 
 
 def _moves(t: _Table) -> None:

@@ -20,17 +20,16 @@ from tesselle.artifact.schema import (
 )
 from tesselle.codegen.vm.emit import emit_module
 from tesselle.dialects.core.builtin import ModuleOp
+from tesselle.dialects.core.func import argument_names_of
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
 from tesselle.ir.attributes import Attribute
-from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, TensorType, Type
 from tesselle.passes.input.create_initializer import INITIALIZER
 from tesselle.passes.input.expand_quantized import QUANTIZATION
 from tesselle.passes.input.promote_globals import UPDATES
 from tesselle.passes.stream.convert_to_stream import SIGNATURE
 from tesselle.passes.stream.pack_transients import PEAK_BYTES
-from tesselle.support.locations import Location, NameLocation
 from tesselle.support.version import __version__
 
 
@@ -98,7 +97,7 @@ def _function_record(op: vm.FuncOp) -> FunctionRecord:
     place = op.location.file_location()
     return FunctionRecord(
         name=op.sym_name,
-        arguments=_specs(_argument_names(entry.args, of_arguments), of_arguments, signature.inputs),
+        arguments=_specs(argument_names_of(entry.args, of_arguments), of_arguments, signature.inputs),
         results=_specs(_result_names(of_results), of_results, signature.results),
         vm_function=op.sym_name,
         location=str(place) if place is not None else "",
@@ -123,17 +122,6 @@ def _dictionaries(attribute: Attribute, count: int) -> Sequence[Mapping[str, Att
     given = attribute if isinstance(attribute, tuple) else ()
     found: list[Mapping[str, Attribute]] = [a if isinstance(a, Mapping) else {} for a in given]
     return found if len(found) == count else [{} for _ in range(count)]
-
-
-def _argument_names(args: Sequence[Value], attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
-    """What the producer called the arguments, where that is unique; else arg0, arg1, …"""
-    names: list[str] = []
-    for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
-        location: Location | None = getattr(arg, "location", None)
-        name = given.get("tesselle.name") or (location.name if isinstance(location, NameLocation) else None)
-        name = name or arg.name_hint
-        names.append(name if isinstance(name, str) and name and not name.isdigit() else f"arg{i}")
-    return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]
 
 
 def _result_names(attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:

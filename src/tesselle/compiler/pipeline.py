@@ -10,7 +10,6 @@ from tesselle.codegen.common.lowering import OnPhase
 from tesselle.codegen.executables import ItemProgress, LowerExecutables, SerializeExecutables
 from tesselle.codegen.llvm.target import cpu_target
 from tesselle.ir.passes import Fact, Pass
-from tesselle.passes.dispatch_creation.check_shapes import CheckShapes
 from tesselle.passes.dispatch_creation.clone_into_regions import CloneIntoRegions
 from tesselle.passes.dispatch_creation.deduplicate_executables import DeduplicateExecutables
 from tesselle.passes.dispatch_creation.form_dispatch_regions import FormDispatchRegions
@@ -78,7 +77,6 @@ PHASES: tuple[Phase, ...] = (
         "what runs together on the device stands in dispatch regions",
         lambda o: (
             ResolveDims(),
-            CheckShapes(),
             PrepareDispatches(),
             FormDispatchRegions(),
             CloneIntoRegions(),

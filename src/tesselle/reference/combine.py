@@ -60,11 +60,8 @@ def fold_axes(cls: type[Op], x: Array, init: Array, axes: tuple[int, ...]) -> Ar
     wide, first = widen(x), widen(init)
     if any(x.shape[a] == 0 for a in axes):
         return np.broadcast_to(init, _rest(x, axes))
-    if ufunc is np.add and wide.dtype.kind in "fc":
-        # NumPy would begin with 0, which makes 0 of a sum of -0.
-        folded = np.add.reduce(wide, axis=axes, dtype=wide.dtype, initial=wide.dtype.type(-0.0))
-    else:
-        folded = ufunc.reduce(wide, axis=axes, dtype=wide.dtype)
+    # NumPy would begin with 0, which makes 0 of a sum of -0, or with 1, which makes nan of an infinite complex number.
+    folded = ufunc.reduce(wide, axis=axes, dtype=wide.dtype, initial=None)
     result = np.asarray(ufunc(first, folded), wide.dtype)
     result = _signed_zeros(result, ufunc, wide, first, axes) if wide.dtype.kind == "f" else result
     return narrow(result, x.dtype)

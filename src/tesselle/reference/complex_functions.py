@@ -108,7 +108,19 @@ def divide(x: Array, y: Array) -> Array:
 
 
 def atan2(y: Array, x: Array) -> Array:
-    """-i log((x + iy) / sqrt(x**2 + y**2))."""
+    """-i log((x + iy) / sqrt(x**2 + y**2)), as atan(y/x) or pi/2 - atan(x/y) plus a multiple of pi where that is exact.
+
+    The logarithm of a direction is exact to an epsilon of 1 only, however small the result is.
+    """
     direction: Array = divide(_join(x.real - y.imag, x.imag + y.real), np.sqrt(x * x + y * y))
-    result: Array = np.log(direction)
-    return _join(result.imag, -result.real)
+    log: Array = np.log(direction)
+    result = _join(log.imag, -log.real)
+    steep = np.abs(y) > np.abs(x)
+    turn: Array = np.arctan(divide(np.where(steep, x, y), np.where(steep, y, x)))
+    pi = np.arctan2(np.zeros((), result.real.dtype), -np.ones((), result.real.dtype))
+    angle = np.where(steep, pi / 2 - turn.real, turn.real)
+    halves = np.rint((result.real - angle) / pi)
+    # The result lies between -pi and pi; the logarithm cannot tell them apart where the angle beyond is small.
+    halves = np.where(angle == 0, halves, np.copysign(halves, -angle))
+    near = _join(np.where(halves == 0, angle, angle + halves * pi), np.where(steep, -turn.imag, turn.imag))
+    return np.where(np.isfinite(near), near, result)

@@ -8,7 +8,7 @@ from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.flow import ops as flow
 from tesselle.reference.registry import Array, semantics
 from tesselle.support.custom_calls import ArraySpec, CustomCall, host_function, how_to_register, run_host_call
-from tesselle.support.diagnostics import ExecutionError, Unsupported
+from tesselle.support.diagnostics import ExecutionError, InvocationError, Unsupported, fill_in
 
 
 @semantics(flow.HostCallOp)
@@ -41,7 +41,8 @@ def tie_shape(op: flow.TensorTieShapeOp, value: Array, *dims: Array) -> Array:
 
 
 @semantics(flow.AssertOp)
-def check_assertion(op: flow.AssertOp, condition: Array) -> list[Array]:
+def check_assertion(op: flow.AssertOp, condition: Array, *values: Array) -> list[Array]:
     if not condition:
-        raise ExecutionError(op.message, op.location, op.name)
+        kind = InvocationError if op.is_argument else ExecutionError
+        raise kind(fill_in(op.message, [int(v) for v in values]))
     return []

@@ -17,6 +17,7 @@ from tesselle.support.diagnostics import InvocationError
 
 _STEPS = 1 << 16
 _WAIT_S = 1.0
+_THREADS = max(2, os.cpu_count() or 1)
 
 
 class Future(concurrent.futures.Future[Any]):
@@ -82,24 +83,21 @@ class CallQueue:
         """The process that the threads are of."""
         self._ended = False
 
-    def _start(self) -> None:
-        """Start the threads, once for each process: after a fork the child has none."""
+    def _add_thread(self) -> None:
+        """One thread more, up to one for each core. After a fork the child has none, and begins anew."""
         with self._lock:
-            if self._owner == os.getpid():
-                return
             if self._ended:
                 raise InvocationError("the process is ending: a call can be made, but not submitted")
-            if self._owner == 0:
-                atexit.register(self._finish)
-            self._tasks = queue.SimpleQueue()
-            workers = max(2, os.cpu_count() or 1)
-            self._threads = [
-                threading.Thread(target=_serve, args=(self._tasks,), name=f"tesselle-call_{i}", daemon=True)
-                for i in range(workers)
-            ]
-            for thread in self._threads:
+            if self._owner != os.getpid():
+                if self._owner == 0:
+                    atexit.register(self._finish)
+                self._tasks, self._threads, self._owner = queue.SimpleQueue(), [], os.getpid()
+            if len(self._threads) < _THREADS:
+                name = f"tesselle-call_{len(self._threads)}"
+                # Daemons: others would have to end before _finish is called, which tells them to.
+                thread = threading.Thread(target=_serve, args=(self._tasks,), name=name, daemon=True)
                 thread.start()
-            self._owner = os.getpid()
+                self._threads.append(thread)
 
     def _finish(self) -> None:
         """Let the process end when what was submitted is done, but for calls that wait for a turn that never comes."""
@@ -113,12 +111,12 @@ class CallQueue:
             task = self._tasks.get()
             if task is not None:
                 task.run()
-        self._owner, self._ended = 0, True
+        self._threads, self._ended = [], True
 
     def submit(self, invocation: _native.Invocation, finish: Callable[[_native.Invocation], Any]) -> Future:
         """Run a call to its end; the future gets what `finish` makes of it."""
-        if self._owner != os.getpid():
-            self._start()
+        if len(self._threads) < _THREADS or self._owner != os.getpid():
+            self._add_thread()
         future = Future()
         invocation.on_turn(functools.partial(self._tasks.put, _Submitted(invocation, finish, future, self._tasks)))
         return future

@@ -16,6 +16,7 @@ Every error carries one or more `Diagnostic`s: a rule, a place, a text, and note
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,6 +78,11 @@ class TesselleError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(d.render() for d in self.diagnostics)
+
+
+def fill_in(message: str, values: Sequence[object]) -> str:
+    """The message with `{i}` replaced by values[i]; every other brace stays."""
+    return re.sub(r"\{(\d+)\}", lambda m: str(values[int(m[1])]) if int(m[1]) < len(values) else m[0], message)
 
 
 class ParseError(TesselleError):

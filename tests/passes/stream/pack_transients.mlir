@@ -27,3 +27,27 @@ func.func @chain(%r: tensor<1x8xf32>) -> tensor<1x8xf32> {
   %7 = "flow.tensor.slice"(%6, %at) <{operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<4x8xf32>, index) -> tensor<1x8xf32>
   return %7 : tensor<1x8xf32>
 }
+
+// -----
+
+// Sizes that are multiples of one number lie behind one another in multiples of it: 128·n and 256·n bytes take 384·n.
+// CHECK-LABEL: @multiples
+// CHECK: %[[N:.*]] = "stream.tensor.dim"
+// CHECK: %[[SMALL:.*]] = arith.muli %{{.*}}, %[[N]] : index
+// CHECK: %[[THREE:.*]] = arith.constant 3 : index
+// CHECK: %[[ALL:.*]] = arith.muli %[[SMALL]], %[[THREE]] : index
+// CHECK: %arena = "stream.resource.alloc"(%[[ALL]]) : (index) -> !stream.resource<transient>
+// CHECK-NOT: "stream.resource.alloc"(%{{.*}}) : (index) -> !stream.resource<transient>
+func.func @multiples(%x: tensor<?x4xf32>) -> tensor<1x8xf32> {
+  %n = tensor.dim %x, 0 : tensor<?x4xf32>
+  %at = arith.constant 8 : index
+  %u = arith.constant 0.5 : f32
+  %v = arith.constant 1.5 : f32
+  %c32 = arith.constant 32 : index
+  %a = "flow.tensor.splat"(%u, %n) : (f32, index) -> tensor<?x32xf32>
+  %0 = "flow.tensor.slice"(%a, %at) <{operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<?x32xf32>, index) -> tensor<1x8xf32>
+  %b = "flow.tensor.splat"(%v, %n) : (f32, index) -> tensor<?x64xf32>
+  %1 = "flow.tensor.update"(%0, %b, %at) : (tensor<1x8xf32>, tensor<?x64xf32>, index) -> tensor<?x64xf32>
+  %2 = "flow.tensor.slice"(%1, %at) <{operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<?x64xf32>, index) -> tensor<1x8xf32>
+  return %2 : tensor<1x8xf32>
+}

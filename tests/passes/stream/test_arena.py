@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tesselle.passes.stream.arena import Interval, colour, pack
+from tesselle.passes.stream.arena import Interval, pack
 
 intervals = st.lists(
     st.builds(
@@ -44,14 +44,9 @@ def test_arena_is_between_peak_and_sum(items: list[Interval]) -> None:
     assert peak <= total <= sum(aligned(i.size) for i in items)
 
 
-@given(intervals)
-def test_slots_are_as_few_as_live_at_once(items: list[Interval]) -> None:
-    slots, count = colour(items)
-    for i, a in enumerate(items):
-        for j, b in enumerate(items[:i]):
-            assert slots[i] != slots[j] or not a.meets(b)
-    times = {t for i in items for t in (i.first, i.last)}
-    assert count == max((sum(i.first <= t <= i.last for i in items) for t in times), default=0)
+def test_equal_sizes_take_as_many_places_as_live_at_once() -> None:
+    items = [Interval(7, t, t + 2) for t in range(0, 12, 2)] + [Interval(7, 3, 9)]
+    assert pack(items, 1)[1] == 3 * 7
 
 
 def test_chain_needs_two() -> None:

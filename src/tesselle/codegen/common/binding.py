@@ -11,10 +11,15 @@ func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %wx: index, %wy: index, %wz: 
   %1 = linalg.generic … %0 …
   bufferization.materialize_in_destination %1, %y
 }
+
+A push constant that is known to be a multiple of 8 is read as (itself / 8) * 8, from which all that follows sees it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.strategy import KernelFunction
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
 from tesselle.dialects.core.func import FuncOp
@@ -22,12 +27,15 @@ from tesselle.dialects.core.tensor import CastOp
 from tesselle.dialects.flow.ops import DispatchTensorLoadOp, DispatchTensorStoreOp, DispatchTensorType
 from tesselle.ir.attributes import UNIT
 from tesselle.ir.builder import Builder
+from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, MemRefType
 from tesselle.support.diagnostics import CompilerError
 from tesselle.support.dtypes import INDEX
 
 
-def bind_function(function: FuncOp, dim_bindings: tuple[tuple[int | None, ...], ...]) -> KernelFunction:
+def bind_function(
+    function: FuncOp, dim_bindings: tuple[tuple[int | None, ...], ...], push_multiples: Sequence[int] = ()
+) -> KernelFunction:
     """Rewrite the function in place. Errors: CompilerError when its arguments do not have the agreed form."""
     entry = function.entry
     count = sum(isinstance(a.type, DispatchTensorType) for a in entry.args)
@@ -56,4 +64,20 @@ def bind_function(function: FuncOp, dim_bindings: tuple[tuple[int | None, ...], 
     function.attributes["dim_bindings"] = dim_bindings
     # Results never share memory with operands; what is updated in place is one binding.
     function.attributes["distinct_bindings"] = UNIT
-    return KernelFunction(function, count, dim_bindings)
+    sizes = _with_multiples(function, entry.args[count:-3], push_multiples)
+    return KernelFunction(function, count, dim_bindings, sizes)
+
+
+def _with_multiples(function: FuncOp, constants: Sequence[Value], multiples: Sequence[int]) -> tuple[Value, ...]:
+    """The push constants, written as products where something divides them."""
+    sizes = list(constants)
+    b = Builder(function.entry, function.entry.first, function.location)
+    for i, (value, multiple) in enumerate(zip(constants, multiples, strict=False)):
+        if multiple > 1:
+            users = [(op, n) for op, n in value.uses]
+            product = ix.round_down(b, value, multiple)
+            assert isinstance(product, Value)
+            for op, n in users:
+                op.set_operand(n, product)
+            sizes[i] = product
+    return tuple(sizes)

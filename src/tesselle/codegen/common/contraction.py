@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tesselle.codegen.common import index_math as ix
-from tesselle.codegen.common.contraction_kernel import ContractionKernel, grid
+from tesselle.codegen.common.contraction_kernel import ContractionKernel
 from tesselle.codegen.common.contraction_layout import Extent, Operand
 from tesselle.codegen.common.contraction_problem import (
     ACCUMULATORS,
@@ -25,6 +25,8 @@ from tesselle.codegen.common.contraction_problem import (
     problem_of,
 )
 from tesselle.codegen.common.contraction_tiling import Tiling, choose_tiling
+from tesselle.codegen.common.contraction_workgroup import grid
+from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.dialects.core import arith, memref, tensor
 from tesselle.dialects.core.func import ReturnOp
@@ -47,12 +49,13 @@ class ContractionPlan:
     tiling: Tiling
 
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
-        own = list(self.kernel.index_push_constants)
+        g = Grid(self.kernel)
 
         def evaluate(extent: Extent) -> ix.Size:
-            return Extent(extent.coefficient, tuple(push_constants[own.index(f)] for f in extent.factors)).value(b)
+            return ix.product(g.builder, [extent.coefficient, *(g.size(f) for f in extent.factors)])
 
-        return grid(b, self.problem, self.tiling, evaluate)
+        g.finish(*grid(g.builder, self.problem, self.tiling, evaluate))
+        return g.build(b, push_constants)
 
     def phases(self) -> Sequence[Phase]:
         return [("tile", self._tile), ("vectorize", self._vectorize)]

@@ -17,38 +17,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tesselle.codegen.common import index_math as ix
-from tesselle.codegen.common.contraction_epilogue import Epilogue, Memory
-from tesselle.codegen.common.contraction_layout import ZERO, Extent, Segments
-from tesselle.codegen.common.contraction_micro import (
-    Steps,
-    create_mask,
-    dot_products,
-    load_scalar,
-    load_vector,
-    outer_products,
-)
-from tesselle.codegen.common.contraction_problem import PackedRhs, Problem
-from tesselle.codegen.common.contraction_tiling import RhsMode, Tiling
+from tesselle.codegen.common.contraction_micro import Steps, create_mask, load_vector, outer_products
+from tesselle.codegen.common.contraction_problem import PackedRhs
+from tesselle.codegen.common.contraction_rows import row_blocks
+from tesselle.codegen.common.contraction_streams import emit_dots, emit_stream
+from tesselle.codegen.common.contraction_tiling import RhsMode
+from tesselle.codegen.common.contraction_workgroup import Reduction, Workgroup
 from tesselle.codegen.common.loops import for_loop
 from tesselle.codegen.common.packing import Dest, Source, pack_panels, pack_rows
-from tesselle.codegen.common.strategy import KernelFunction
 from tesselle.codegen.common.vector_body import zero
-from tesselle.dialects.core import arith, memref, scf, vector
+from tesselle.dialects.core import arith, scf, vector
+from tesselle.dialects.core.memref import memref_type
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
-from tesselle.ir.types import DType, MemRefType, VectorType
+from tesselle.ir.types import VectorType
 
 _ROW_PADDING_BYTES = 64
 """Keeps copied rows from falling into the same sets of the L1 cache."""
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """One segment of the reduction: its size, and the strides of both operands in memory."""
-
-    size: Extent
-    lhs: Extent
-    rhs: Extent
+_PREFETCH_BYTES = 8192
+"""How far ahead packed weights are asked for. Each is used once per call, and comes from behind the L2 cache: what the
+processor can look ahead by itself covers that distance the less, the more rows share a weight.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,25 +52,13 @@ class KBlock:
     is_last: Value | bool
 
 
-def reductions_of(problem: Problem) -> list[Reduction]:
-    """The segments of the reduction, outermost first, at least one; loops that are contiguous in both operands are
-    merged.
-    """
-    root = problem.root
-    packed = isinstance(root.rhs, PackedRhs)
-    found: list[Reduction] = []
-    for d in root.k:
-        size, lhs = root.sizes[d], root.lhs.stride(d)
-        rhs = ZERO if isinstance(root.rhs, PackedRhs) else root.rhs.stride(d)
-        if size.known == 1:
-            continue
-        if found and found[-1].lhs == size * lhs and (packed or found[-1].rhs == size * rhs):
-            found[-1] = Reduction(found[-1].size * size, lhs, rhs)
-        else:
-            found.append(Reduction(size, lhs, rhs))
-    if any(r.size.known == 0 for r in found):
-        return [Reduction(ZERO, ZERO, ZERO)]
-    return found or [Reduction(Extent(1), Extent(1), Extent(1))]
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a block of registers. Where they are not all there the last that is stands in for the others."""
+
+    first: ix.Size
+    count: int
+    are_all_there: bool
 
 
 def flag_and(b: Builder, x: Value | bool, y: Value | bool) -> Value | bool:
@@ -121,57 +98,26 @@ def choose(
     return list(b.insert(scf.IfOp(condition, types, Region([blocks[0]]), Region([blocks[1]]))).results)
 
 
-class ContractionKernel:
+class ContractionKernel(Workgroup):
     """Emits the body of one kernel; see the module's text."""
-
-    def __init__(self, kernel: KernelFunction, problem: Problem, tiling: Tiling, entry: Builder) -> None:
-        self.problem, self.tiling, self.entry = problem, tiling, entry
-        root = problem.root
-        wx, wy, wz = kernel.workgroup_ids
-        self.rows = root.size(root.m).value(entry)
-        self.columns = root.size(root.n).value(entry)
-        self.memory = Memory(problem, entry, wz if root.size(root.batch).known != 1 else 0)
-        self.epilogue = Epilogue(problem, self.memory)
-        self.row0, self.row1 = self._range(wy, self.rows, tiling.row_tile)
-        self.column0, self.column1 = self._range(wx, self.columns, tiling.column_tile)
-        self.lhs = self.memory.flat_of(root.lhs)
-        self.lhs_base = self.memory.base(root.lhs)
-        self.lhs_rows = root.along(root.m, root.lhs)
-        rhs = root.rhs.operand if isinstance(root.rhs, PackedRhs) else root.rhs
-        self.rhs = self.memory.flat_of(rhs)
-        self.rhs_base = self.memory.base(rhs)
-        self.rhs_columns = Segments(()) if isinstance(root.rhs, PackedRhs) else root.along(root.n, rhs)
-        self.reductions = reductions_of(problem)
-
-    def _range(self, id: Value, size: ix.Size, tile: int) -> tuple[ix.Size, ix.Size]:
-        known = ix.known(size)
-        if known is not None and known <= tile:
-            return 0, known
-        start = ix.mul(self.entry, id, tile)
-        if known is not None and known % tile == 0:
-            return start, ix.add(self.entry, start, tile)
-        return start, ix.minimum(self.entry, ix.add(self.entry, start, tile), size)
-
-    def local(self, elements: int, dtype: DType | None = None) -> Value:
-        type = MemRefType((elements,), dtype or self.problem.root.accumulator)
-        return self.entry.insert(memref.AllocaOp(type)).result
 
     # ------------------------------------------------------------------------------------------ the reduction in blocks
 
     def emit(self, b: Builder) -> None:
         if self.tiling.mode is RhsMode.DOT:
-            self._emit_dots(b)
+            emit_dots(self, b)
             return
         if self.tiling.mode is RhsMode.STREAM:
-            self._emit_stream(b)
+            emit_stream(self, b)
             return
         t = self.tiling
+        root = self.problem.root
+        self.row_blocks = row_blocks(self.entry, t.rows, self.row0, self.row1, root.size(root.m))
         self.inner_count = self._inner_segments()
         self.block_count = self._block_count()
-        accumulators = t.rows * t.width
         if self.block_count != 1:
-            self.saved = self.local(t.row_tile // t.rows * (t.column_tile // t.width) * accumulators)
-        self.tile = self.local(accumulators)
+            self.saved = self.local(t.row_tile * t.column_tile)
+        self.tile = self.local(t.rows * t.width)
         if t.mode is RhsMode.PACK:
             self.panel_size = (self.block_depth + t.lanes) * t.width
             self.panels = self.local(t.column_tile // t.width * self.panel_size)
@@ -277,9 +223,11 @@ class ContractionKernel:
 
         if t.mode is RhsMode.DEPTHWISE:
             # The right-hand side is small: whole pixels of the left-hand side one after the other.
+            is_exact = self.problem.root.size(self.problem.root.m).is_multiple_of(t.rows)
+
             def pixels(c: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
                 def channels(d: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
-                    self._tile(d, block, row, column)
+                    self._tile(d, block, Rows(row, t.rows, is_exact), column)
                     return ()
 
                 for_loop(c, self.column0, self.column1, t.width, (), channels)
@@ -289,29 +237,23 @@ class ContractionKernel:
             return
 
         def panel(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
-            def rows(d: Builder, row: Value, _: list[Value]) -> Sequence[Value]:
-                self._tile(d, block, row, column)
-                return ()
-
-            for_loop(c, self.row0, self.row1, t.rows, (), rows)
+            self.row_blocks.emit(c, lambda d, row, rows, exact: self._tile(d, block, Rows(row, rows, exact), column))
             return ()
 
         for_loop(b, self.column0, self.column1, t.width, (), panel)
 
-    def _tile(self, b: Builder, block: KBlock, row: ix.Size, column: ix.Size) -> None:
+    def _tile(self, b: Builder, block: KBlock, rows: Rows, column: ix.Size) -> None:
         """One block of registers."""
         t = self.tiling
         type = VectorType((t.lanes,), self.problem.root.accumulator)
-        count = t.rows * t.vectors
+        count = rows.count * t.vectors
         start: list[Value] = []
         place: ix.Size = 0
         if self.block_count == 1:
             start = [zero(b, type)] * count
         else:
-            down = ix.floordiv(b, ix.sub(b, row, self.row0), t.rows)
-            across = ix.floordiv(b, ix.sub(b, column, self.column0), t.width)
-            position = ix.add(b, ix.mul(b, across, t.row_tile // t.rows), down)
-            place = ix.mul(b, position, t.rows * t.width)
+            down = ix.mul(b, ix.sub(b, rows.first, self.row0), t.width)
+            place = ix.add(b, ix.mul(b, ix.sub(b, column, self.column0), t.row_tile), down)
 
             def saved(c: Builder) -> list[Value]:
                 return [
@@ -319,10 +261,10 @@ class ContractionKernel:
                 ]
 
             start = choose(b, block.is_first, lambda c: [zero(c, type)] * count, saved)
-        sums = self._multiply(b, block, row, column, start)
+        sums = self._multiply(b, block, rows, column, start)
 
         def last(c: Builder) -> Sequence[Value]:
-            self._finish(c, sums, row, column)
+            self._finish(c, sums, rows, column)
             return ()
 
         def save(c: Builder) -> Sequence[Value]:
@@ -332,30 +274,28 @@ class ContractionKernel:
 
         choose(b, block.is_last if self.block_count != 1 else True, last, save)
 
-    def _row_offsets(self, b: Builder, block: KBlock, row: ix.Size) -> list[ix.Size]:
-        t = self.tiling
-        if t.pack_lhs:
-            local = ix.sub(b, row, self.row0)
-            return [ix.mul(b, ix.add(b, local, i), self.row_size) for i in range(t.rows)]
-        exact = (ix.known(self.rows) or 0) % t.rows == 0 and ix.known(self.rows) is not None
-        last = ix.sub(b, self.rows, 1)
-        rows = [ix.add(b, row, i) for i in range(t.rows)]
-        if not exact:
-            rows = [r if i == 0 else ix.minimum(b, r, last) for i, r in enumerate(rows)]
+    def _row_offsets(self, b: Builder, block: KBlock, rows: Rows) -> list[ix.Size]:
+        if self.tiling.pack_lhs:
+            local = ix.sub(b, rows.first, self.row0)
+            return [ix.mul(b, ix.add(b, local, i), self.row_size) for i in range(rows.count)]
+        places = [ix.add(b, rows.first, i) for i in range(rows.count)]
+        if not rows.are_all_there:
+            last = ix.sub(b, self.rows, 1)
+            places = [r if i == 0 else ix.minimum(b, r, last) for i, r in enumerate(places)]
         base = ix.add(b, self.lhs_base, block.lhs)
-        return [ix.add(b, base, self.lhs_rows.locate(b, r)) for r in rows]
+        return [ix.add(b, base, self.lhs_rows.locate(b, r)) for r in places]
 
-    def _multiply(self, b: Builder, block: KBlock, row: ix.Size, column: ix.Size, start: list[Value]) -> list[Value]:
+    def _multiply(self, b: Builder, block: KBlock, rows: Rows, column: ix.Size, start: list[Value]) -> list[Value]:
         t = self.tiling
         lhs_memory = self.packed_rows if t.pack_lhs else self.lhs
-        lhs = (lhs_memory, self._row_offsets(b, block, row))
+        lhs = (lhs_memory, self._row_offsets(b, block, rows))
         lhs_steps = self._strides_of_copy(b, block, 1) if t.pack_lhs else [s.lhs for s in block.steps]
         if t.mode in (RhsMode.DIRECT, RhsMode.DEPTHWISE):
             lhs_columns = None
             if t.mode is RhsMode.DEPTHWISE:
                 along = self.problem.root.along(self.problem.root.n, self.problem.root.lhs)
                 lhs_columns = [along.locate(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
-            columns = [self._column_offset(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
+            columns = [self.column_offset(b, ix.add(b, column, j * t.lanes)) for j in range(t.vectors)]
             columns = [ix.add(b, c, block.rhs) for c in columns]
             steps = [Steps(s.lower, s.upper, left, s.rhs) for s, left in zip(block.steps, lhs_steps, strict=True)]
 
@@ -383,11 +323,12 @@ class ContractionKernel:
             origin = ix.mul(b, block.start, self.panel_width)
         # Copies start at the block's first step; counters are those of the whole reduction.
         columns = [ix.add(b, c, self._rebased(b, block, rhs_steps, origin)) for c in columns]
-        rows = lhs[1]
+        places = lhs[1]
         if t.pack_lhs:
-            rows = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in rows]
+            places = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in places]
         steps = [Steps(s.lower, s.upper, x, y) for s, x, y in zip(block.steps, lhs_steps, rhs_steps, strict=True)]
-        return outer_products(b, start, (lhs_memory, rows), (memory, columns), steps)
+        ahead = _PREFETCH_BYTES // memref_type(memory).dtype.size_bytes if t.mode is RhsMode.PACKED else 0
+        return outer_products(b, start, (lhs_memory, places), (memory, columns), steps, prefetch=ahead)
 
     @property
     def panel_width(self) -> int:
@@ -428,32 +369,28 @@ class ContractionKernel:
             total = ix.sub(b, total, ix.mul(b, s.lower, stride))
         return total
 
-    def _column_offset(self, b: Builder, column: ix.Size) -> ix.Size:
-        return ix.add(b, self.rhs_base, self.rhs_columns.locate(b, column))
-
     def _whole_columns(self, b: Builder, column: ix.Size) -> Value | bool:
         """Whether a block of registers that starts at `column` lies inside of the result."""
-        width, known = self.tiling.width, ix.known(self.columns)
-        if known is not None and known % width == 0:
+        if self.problem.root.size(self.problem.root.n).is_multiple_of(self.tiling.width):
             return True
-        return compare(b, arith.CmpIPredicate.SLE, ix.add(b, column, width), self.columns)
+        return compare(b, arith.CmpIPredicate.SLE, ix.add(b, column, self.tiling.width), self.columns)
 
-    def _whole_rows(self, b: Builder, row: ix.Size) -> Value | bool:
-        known = ix.known(self.rows)
-        if known is not None and known % self.tiling.rows == 0:
+    def _whole_rows(self, b: Builder, rows: Rows) -> Value | bool:
+        if rows.are_all_there:
             return True
-        return compare(b, arith.CmpIPredicate.SLE, ix.add(b, row, self.tiling.rows), self.rows)
+        return compare(b, arith.CmpIPredicate.SLE, ix.add(b, rows.first, rows.count), self.rows)
 
-    def _finish(self, b: Builder, sums: Sequence[Value], row: ix.Size, column: ix.Size) -> None:
-        t = self.tiling
-        inside = flag_and(b, self._whole_columns(b, column), self._whole_rows(b, row))
+    def _finish(self, b: Builder, sums: Sequence[Value], rows: Rows, column: ix.Size) -> None:
+        t, row = self.tiling, rows.first
+        inside = flag_and(b, self._whole_columns(b, column), self._whole_rows(b, rows))
 
         def rolled(c: Builder, cut: bool) -> Sequence[Value]:
             for n, v in enumerate(sums):
                 c.insert(vector.StoreOp(v, self.tile, [ix.as_value(c, n * t.lanes)]))
-            rows = ix.minimum(c, ix.sub(c, self.rows, row), t.rows) if cut else t.rows
+            is_cut = cut and not rows.are_all_there
+            count = ix.minimum(c, ix.sub(c, self.rows, row), rows.count) if is_cut else rows.count
             end = self.columns if cut else None
-            self.epilogue.finish_rolled(c, (self.tile, t.width), row, rows, column, t.vectors, t.lanes, end)
+            self.epilogue.finish_rolled(c, (self.tile, t.width), row, count, column, t.vectors, t.lanes, end)
             return ()
 
         def whole(c: Builder) -> Sequence[Value]:
@@ -463,138 +400,3 @@ class ContractionKernel:
             return ()
 
         choose(b, inside, whole, lambda c: rolled(c, cut=True))
-
-    # ------------------------------------------------------------------------------------------ dot products
-
-    def _emit_dots(self, b: Builder) -> None:
-        """Few rows, reduction contiguous in both operands: vectors run along the reduction, `lanes` columns make a
-        block.
-        """
-        t = self.tiling
-        (r,) = self.reductions
-        self.tile = self.local(t.rows * t.lanes)
-        together = max(1, min(t.lanes, 8 // t.rows))
-        rows = [ix.add(b, self.lhs_base, self.lhs_rows.locate(b, i)) for i in range(t.rows)]
-        last = ix.sub(b, self.columns, 1)
-        dtype = self.problem.root.accumulator
-
-        def block(c: Builder, column: Value, _: list[Value]) -> Sequence[Value]:
-            def group(d: Builder, g: Value, _: list[Value]) -> Sequence[Value]:
-                columns = [
-                    self._column_offset(d, ix.minimum(d, ix.add(d, ix.add(d, column, g), j), last))
-                    for j in range(together)
-                ]
-                dots = dot_products(d, (self.lhs, rows), (self.rhs, columns), r.size.value(d), t.lanes, dtype)
-                for n, value in enumerate(dots):
-                    i, j = divmod(n, together)
-                    at = ix.add(d, g, i * t.lanes + j)
-                    d.insert(memref.StoreOp(value, self.tile, [ix.as_value(d, at)]))
-                return ()
-
-            for_loop(c, 0, t.lanes, together, (), group)
-            self.epilogue.finish_rolled(c, (self.tile, t.lanes), 0, t.rows, column, 1, t.lanes, self.columns)
-            return ()
-
-        for_loop(b, self.column0, self.column1, t.lanes, (), block)
-
-    # ------------------------------------------------------------------------------------------ streams
-
-    def _emit_stream(self, b: Builder) -> None:
-        """Very few rows, columns contiguous: the right-hand side is read row by row, sums are kept in local memory."""
-        t = self.tiling
-        dtype = self.problem.root.accumulator
-        width = t.column_tile
-        sums = self.local(t.rows * width)
-        count = ix.sub(b, self.column1, self.column0)
-        vectors = ix.ceildiv(b, count, t.lanes)
-        nothing = zero(b, VectorType((t.lanes,), dtype))
-
-        def clear(c: Builder, n: Value, _: list[Value]) -> Sequence[Value]:
-            for i in range(t.rows):
-                c.insert(vector.StoreOp(nothing, sums, [ix.as_value(c, ix.add(c, n, i * width))]))
-            return ()
-
-        for_loop(b, 0, ix.mul(b, vectors, t.lanes), t.lanes, (), clear)
-        rows = [ix.add(b, self.lhs_base, self.lhs_rows.locate(b, i)) for i in range(t.rows)]
-        start = ix.add(b, self.rhs_base, self.rhs_columns.locate(b, self.column0))
-        whole = ix.mul(b, ix.floordiv(b, count, t.lanes), t.lanes)
-        together = min(4, max(1, 8 // t.rows))
-        *outer, inner = self.reductions
-
-        def walk(c: Builder, rest: Sequence[Reduction], at_lhs: ix.Size, at_rhs: ix.Size) -> None:
-            if rest:
-                r, *deeper = rest
-
-                def iteration(d: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
-                    next_lhs = ix.add(d, at_lhs, ix.mul(d, i, r.lhs.value(d)))
-                    walk(d, deeper, next_lhs, ix.add(d, at_rhs, ix.mul(d, i, r.rhs.value(d))))
-                    return ()
-
-                for_loop(c, 0, r.size.value(c), 1, (), iteration)
-                return
-            size = inner.size.value(c)
-            grouped = ix.mul(c, ix.floordiv(c, size, together), together)
-            for lower, upper, steps in ((0, grouped, together), (grouped, size, 1)):
-
-                def some(d: Builder, k: Value, _: list[Value], steps: int = steps) -> Sequence[Value]:
-                    self._stream_steps(d, sums, rows, (at_lhs, ix.add(d, start, at_rhs)), k, steps, whole, count)
-                    return ()
-
-                for_loop(c, lower, upper, steps, (), some)
-
-        walk(b, outer, 0, 0)
-        self.epilogue.finish_rolled(b, (sums, width), 0, t.rows, self.column0, vectors, t.lanes, self.columns)
-
-    def _stream_steps(
-        self,
-        b: Builder,
-        sums: Value,
-        rows: Sequence[ix.Size],
-        at: tuple[ix.Size, ix.Size],
-        k: Value,
-        steps: int,
-        whole: ix.Size,
-        count: ix.Size,
-    ) -> None:
-        """sums[i, n] += lhs[i, k + s] * rhs[k + s, n] for s < steps and all columns."""
-        t, inner = self.tiling, self.reductions[-1]
-        dtype = self.problem.root.accumulator
-        type = VectorType((t.lanes,), dtype)
-        factors: list[list[Value]] = []
-        places: list[ix.Size] = []
-        for s in range(steps):
-            step = ix.add(b, k, s)
-            along = ix.add(b, at[0], ix.mul(b, step, inner.lhs.value(b)))
-            scalars = [load_scalar(b, self.lhs, ix.add(b, r, along), dtype) for r in rows]
-            factors.append([b.insert(vector.BroadcastOp(x, type)).result for x in scalars])
-            places.append(ix.add(b, at[1], ix.mul(b, step, inner.rhs.value(b))))
-
-        def column(c: Builder, n: ix.Size, mask: Value | None) -> None:
-            loaded = [load_vector(c, self.rhs, ix.add(c, p, n), t.lanes, dtype, mask) for p in places]
-            for i in range(len(rows)):
-                place = ix.add(c, n, i * t.column_tile)
-                value = load_vector(c, sums, place, t.lanes, dtype)
-                for v, f in zip(loaded, factors, strict=True):
-                    value = c.insert(vector.FmaOp(f[i], v, value)).result
-                c.insert(vector.StoreOp(value, sums, [ix.as_value(c, place)]))
-
-        def full(c: Builder, n: Value, _: list[Value]) -> Sequence[Value]:
-            column(c, n, None)
-            return ()
-
-        for_loop(b, 0, whole, t.lanes, (), full)
-        rest = ix.sub(b, count, whole)
-        if ix.known(rest) != 0:
-            column(b, whole, create_mask(b, rest, t.lanes))
-
-
-def grid(
-    b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]
-) -> tuple[Value, Value, Value]:
-    """Workgroups along columns, rows and batches; `sizes` evaluates an extent where the grid is computed."""
-    root = problem.root
-    return (
-        ix.as_value(b, ix.ceildiv(b, sizes(root.size(root.n)), tiling.column_tile)),
-        ix.as_value(b, ix.ceildiv(b, sizes(root.size(root.m)), tiling.row_tile)),
-        ix.as_value(b, sizes(root.size(root.batch))),
-    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from tesselle.codegen.common import index_math as ix
+from tesselle.dialects.core import arith
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.types import DType
@@ -32,6 +33,11 @@ class Extent:
         if k is not None:
             return Extent(k)
         assert isinstance(size, Value)
+        product = size.defining_op
+        if isinstance(product, arith.MulIOp):
+            by = ix.known(product.rhs)
+            if by is not None:
+                return Extent(by) * Extent.of(product.lhs)
         return Extent(1, (size,))
 
     def __mul__(self, other: Extent) -> Extent:

@@ -63,12 +63,14 @@ def outer_products(
     steps: Sequence[Steps],
     masks: Sequence[Value] | None = None,
     lhs_columns: Sequence[ix.Size] | None = None,
+    prefetch: int = 0,
 ) -> list[Value]:
     """accumulators[i * columns + j] += sum over steps of broadcast(lhs row i) * (rhs vector j).
 
     `lhs`: flat memory and the offset of each row; `rhs`: flat memory and the offset of each vector. `masks`: for each
     vector the lanes whose memory may be read. Steps are nested, outermost first. With `lhs_columns` the left factor is
-    no broadcast element but the vector at that distance from its row, one distance for each column.
+    no broadcast element but the vector at that distance from its row, one distance for each column. `prefetch`: how many
+    elements in front of what is loaded the right-hand side is asked for (0: not at all).
     """
     type = accumulators[0].type
     assert isinstance(type, VectorType)
@@ -81,6 +83,9 @@ def outer_products(
             load_vector(b, right, ix.add(b, c, along_rhs), lanes, dtype, masks[j] if masks else None)
             for j, c in enumerate(columns)
         ]
+        for c in columns if prefetch else ():
+            ahead = ix.add(b, ix.add(b, c, along_rhs), prefetch)
+            b.insert(memref.PrefetchOp(right, [ix.as_value(b, ahead)]))
         result: list[Value] = []
         for i, r in enumerate(rows):
             if lhs_columns is not None:
@@ -149,7 +154,7 @@ def dot_products(
         return [b.insert(vector.FmaOp(x, y, a)).result for (x, y), a in zip(pairs, accs, strict=True)]
 
     accs = [zero(b, type)] * (len(rows) * len(columns))
-    whole = ix.mul(b, ix.floordiv(b, length, lanes), lanes)
+    whole = ix.round_down(b, length, lanes)
     accs = for_loop(b, 0, whole, lanes, accs, lambda c, k, v: body(c, k, v, None))
     rest = ix.sub(b, length, whole)
     if ix.known(rest) != 0:

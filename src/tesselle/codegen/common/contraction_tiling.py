@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.contraction_layout import Extent, balanced, round_up
 from tesselle.codegen.common.contraction_problem import PackedRhs, Problem
 from tesselle.codegen.common.strategy import TargetShape
+from tesselle.ir.builder import Builder
 
 _UNKNOWN = 512
 """What a dynamic size is taken for."""
@@ -55,8 +58,8 @@ class RhsMode(enum.Enum):
 @dataclass(frozen=True)
 class Tiling:
     """`rows`, `vectors`: register block, in rows and vectors of `lanes`; `row_tile`, `column_tile`: of a workgroup,
-    multiples of the register block; `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local
-    memory first.
+    multiples of the register block (where the number of rows is known at run time only: the most, see `tile_sizes`);
+    `depth`: reduction steps per pass; `pack_lhs`: whether rows are copied to local memory first.
     """
 
     mode: RhsMode
@@ -186,6 +189,8 @@ def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) ->
     def count() -> int:
         return math.ceil(rows / row_tile) * math.ceil(columns / column_tile) * batch
 
+    if mode is RhsMode.PACKED and root.size(root.m).known is None:
+        return row_tile, column_tile  # see tile_sizes
     # Splitting columns repeats no work; splitting rows packs the right-hand side once more.
     if mode is RhsMode.STREAM:
         # Whole pages of each row: shorter pieces would cost more in missed translations than a second core brings.
@@ -202,3 +207,36 @@ def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) ->
 
 def _estimate(extent: Extent) -> int:
     return max(1, extent.estimate(_UNKNOWN))
+
+
+def tile_sizes(
+    b: Builder, problem: Problem, tiling: Tiling, sizes: Callable[[Extent], ix.Size]
+) -> tuple[ix.Size, ix.Size]:
+    """(rows, columns) of a workgroup, from the sizes of this call; `sizes` evaluates an extent where `b` builds.
+
+    An unknown number of rows is cut into equal parts; on packed weights also into so many, and into so many parts of
+    the columns, that there is work for several cores (see `_workgroup`). The kernel and its grid compute the same.
+    """
+    root = problem.root
+    if root.size(root.m).known is not None or tiling.mode is RhsMode.DEPTHWISE:
+        return tiling.row_tile, tiling.column_tile
+    rows = sizes(root.size(root.m))
+    parts = ix.maximum(b, ix.ceildiv(b, rows, tiling.row_tile), 1)
+    column_tile: ix.Size = tiling.column_tile
+    columns, depth = root.size(root.n).known, root.size(root.k).known
+    if tiling.mode is RhsMode.PACKED and columns and depth:
+        batch = sizes(root.size(root.batch))
+        moved = _BYTE_FLOPS * root.accumulator.size_bytes * depth
+        steps = ix.mul(b, rows, 2 * columns * depth)
+        steps = ix.maximum(b, steps, ix.mul(b, ix.add(b, rows, columns), moved))
+        wanted = ix.floordiv(b, ix.mul(b, steps, batch), 2 * _WORKGROUP_FLOPS)
+        wanted = ix.minimum(b, wanted, _WORKGROUPS)
+        wanted = ix.maximum(b, ix.ceildiv(b, wanted, ix.maximum(b, batch, 1)), 1)
+        panels = math.ceil(columns / tiling.width)
+        least = math.ceil(columns / tiling.column_tile)
+        across = ix.maximum(b, ix.minimum(b, ix.ceildiv(b, wanted, parts), max(least, panels // 2)), least)
+        column_tile = ix.mul(b, ix.ceildiv(b, panels, across), tiling.width)
+        most = ix.maximum(b, ix.floordiv(b, rows, 2 * tiling.rows), 1)
+        parts = ix.maximum(b, parts, ix.minimum(b, ix.ceildiv(b, wanted, across), most))
+    row_tile = ix.mul(b, ix.ceildiv(b, ix.ceildiv(b, rows, parts), tiling.rows), tiling.rows)
+    return ix.maximum(b, row_tile, tiling.rows), column_tile

@@ -16,6 +16,7 @@ from tesselle.codegen.common.prepare import prepare
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
 from tesselle.codegen.common.tiling import Tiles, fuse, tile, workgroup_count
 from tesselle.codegen.common.vectorize import vectorize
+from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import GenericOp
 from tesselle.ir.builder import Builder
@@ -91,6 +92,7 @@ def oversized(kernel: KernelFunction) -> list[GenericOp]:
         return []
     classes = analyse(kernel, Builder.before_op(first))
     found: list[GenericOp] = []
+    hosts: set[GenericOp] = set()
     for op in classes.ops:
         if not is_inlinable(op):
             continue
@@ -100,20 +102,28 @@ def oversized(kernel: KernelFunction) -> list[GenericOp]:
             if cls not in classes.tileable:
                 size = ix.known(classes.size[cls])
                 row = ROW_LIMIT_BYTES + 1 if size is None else row * size
-        if row > ROW_LIMIT_BYTES and not _lies_in_output(op):
-            found.append(op)
+        if row > ROW_LIMIT_BYTES:
+            host = _output_that_holds(kernel, op)
+            if host is None or host in hosts:
+                found.append(op)
+            else:
+                hosts.add(host)
     return found
 
 
-def _lies_in_output(op: GenericOp) -> bool:
-    """Whether bufferization will put the result where its last reader, an elementwise stored operation, writes."""
-    readers = [u for u in op.result.users if isinstance(u, GenericOp)]
-    last = readers[-1]
+def _output_that_holds(kernel: KernelFunction, op: GenericOp) -> GenericOp | None:
+    """The last reader of the result, when bufferization can put the result where that writes (it takes one)."""
+    order = {o: i for i, o in enumerate(kernel.function.entry)}
+    last = max((u for u in op.result.users if isinstance(u, GenericOp)), key=order.__getitem__)
     if not last.is_elementwise or len(last.results) != 1 or last.result.type != op.result.type:
-        return False
-    maps = [last.indexing_maps[i] for u, i in op.result.uses if u is last]
-    stored = any(not isinstance(u, GenericOp) for u in last.result.users)
-    return stored and all(m == last.output_maps[0] for m in maps)
+        return None
+    if last.body.block.args[-1].uses or any(
+        last.indexing_maps[i] != last.output_maps[0] for u, i in op.result.uses if u is last
+    ):
+        return None
+    places = [u.dest for u in last.result.users if isinstance(u, MaterializeInDestinationOp)]
+    read = {v.buffer for v in kernel.function.entry if isinstance(v, ToTensorOp) and v.result.uses}
+    return last if places and places[0] not in read else None
 
 
 @dataclass(frozen=True)

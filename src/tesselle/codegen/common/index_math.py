@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tesselle.dialects.core import arith
@@ -82,12 +83,12 @@ def maximum(b: Builder, x: Size, y: Size) -> Size:
     return x if x is y else _binary(b, arith.MaxSIOp, x, y)
 
 
-def ceildiv(b: Builder, x: Size, y: int) -> Size:
+def ceildiv(b: Builder, x: Size, y: Size) -> Size:
     """x divided by y > 0 and rounded up, for x >= 0."""
-    kx = known(x)
-    if kx is not None:
-        return -(-kx // y)
-    return x if y == 1 else _binary(b, arith.DivUIOp, add(b, x, y - 1), y)
+    kx, ky = known(x), known(y)
+    if kx is not None and ky is not None:
+        return -(-kx // ky)
+    return x if ky == 1 else _binary(b, arith.DivUIOp, add(b, x, sub(b, y, 1)), y)
 
 
 def floordiv(b: Builder, x: Size, y: Size) -> Size:
@@ -104,6 +105,25 @@ def remainder(b: Builder, x: Size, y: Size) -> Size:
     if kx is not None and ky is not None:
         return kx % ky
     return 0 if ky == 1 else _binary(b, arith.RemUIOp, x, y)
+
+
+def multiple(value: Size) -> int:
+    """A number that divides `value`, as far as its defining operations tell: 1 when they tell nothing."""
+    k = known(value)
+    if k is not None:
+        return abs(k)
+    assert not isinstance(value, int)
+    op = value.defining_op
+    if isinstance(op, arith.MulIOp):
+        return multiple(op.lhs) * multiple(op.rhs)
+    if isinstance(op, arith.AddIOp | arith.SubIOp | arith.MinSIOp | arith.MaxSIOp):
+        return math.gcd(multiple(op.lhs), multiple(op.rhs))
+    return 1
+
+
+def round_down(b: Builder, x: Size, y: int) -> Size:
+    """The largest multiple of y > 0 that is no larger than x >= 0."""
+    return x if multiple(x) % y == 0 else mul(b, floordiv(b, x, y), y)
 
 
 def upper_bound(value: Size) -> int | None:

@@ -72,7 +72,7 @@ def _lower_entry(
     strategies: Sequence[Strategy],
     on_phase: OnPhase | None,
 ) -> None:
-    kernel = bind_function(function, export.dim_bindings)
+    kernel = bind_function(function, export.dim_bindings, export.push_multiples)
     plan = next((p for p in (s.match(kernel, target) for s in strategies) if p is not None), None)
     if plan is None:
         raise CompilerError(f"no strategy compiles @{function.sym_name}", function.location)

@@ -212,7 +212,7 @@ def _pack_transposed(
                 d.insert(vector.StoreOp(column, dest.flat, [ix.as_value(d, at)]))
 
         def row(d: Builder, offset: ix.Size, linear: ix.Size) -> None:
-            whole = ix.mul(d, ix.floordiv(d, length, lanes), lanes)
+            whole = ix.round_down(d, length, lanes)
 
             def whole_block(e: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
                 block(e, ix.add(e, offset, ix.add(e, inner.lower, i)), ix.add(e, linear, i), None)
@@ -287,7 +287,7 @@ def _pack_rows_transposed(
     length = ix.sub(b, inner.upper, inner.lower)
     final = ix.sub(b, inner.upper, 1)
     count = ix.sub(b, end, first)
-    whole = ix.mul(b, ix.floordiv(b, count, lanes), lanes)
+    whole = ix.round_down(b, count, lanes)
     rest = ix.sub(b, count, whole)
 
     # All rows of a few steps before the next steps, so that whole lines of memory are used while they are near.

@@ -45,11 +45,15 @@ class TargetShape:
 
 @dataclass(frozen=True)
 class KernelFunction:
-    """A bound dispatch function and the meaning of its arguments."""
+    """A bound dispatch function and the meaning of its arguments.
+
+    `sizes`: what stands for each push constant in the function: itself, or a product that shows what divides it.
+    """
 
     function: FuncOp
     binding_count: int
     dim_bindings: tuple[tuple[int | None, ...], ...]
+    sizes: tuple[Value, ...]
 
     @property
     def bindings(self) -> Sequence[Value]:
@@ -80,7 +84,7 @@ class KernelFunction:
         slot = self.dim_bindings[position][axis]
         if slot is None:
             raise ValueError(f"dimension {axis} of binding {position} is dynamic, but no push constant holds it")
-        return self.push_constants[slot]
+        return self.sizes[slot]
 
 
 Phase = tuple[str, Callable[[], None]]

@@ -83,8 +83,7 @@ def tile(kernel: KernelFunction, tiles: Tiles) -> None:
             upper = ix.add(b, lower, extent)
 
             def body(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
-                size = ix.known(tiles.classes.size[cls])
-                exact = size is not None and size % step == 0 and tiles.config.workgroup[cls] % step == 0
+                exact = ix.multiple(tiles.classes.size[cls]) % step == 0 == tiles.config.workgroup[cls] % step
                 tiles.windows[cls] = (i, step if exact else ix.minimum(c, step, ix.sub(c, upper, i)))
                 loop(c, rest[1:])
                 return ()
@@ -112,8 +111,7 @@ def _workgroup_bounds(kernel: KernelFunction, tiles: Tiles, b: Builder) -> dict[
             number = rest if n == len(group) - 1 else ix.remainder(b, rest, count)
             rest = ix.floordiv(b, rest, count) if n < len(group) - 1 else rest
             lower = ix.mul(b, number, step)
-            k = ix.known(size)
-            if k is not None and k % step == 0:
+            if ix.multiple(size) % step == 0:
                 bounds[cls] = (lower, step)
             else:
                 bounds[cls] = (lower, ix.minimum(b, step, ix.sub(b, size, lower)))

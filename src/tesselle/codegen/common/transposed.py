@@ -84,8 +84,8 @@ def emit_transposed(n: LoopNest, b: Builder, u: int) -> None:
     deep = lanes * group
 
     def position(b: Builder, counters: dict[int, ix.Size], _: list[Value]) -> Sequence[Value]:
-        whole_u = ix.mul(b, ix.floordiv(b, n.sizes[u], deep), deep)
-        whole_v = ix.mul(b, ix.floordiv(b, n.extent, lanes), lanes)
+        whole_u = ix.round_down(b, n.sizes[u], deep)
+        whole_v = ix.round_down(b, n.extent, lanes)
 
         def strip(c: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
             def block(d: Builder, j: Value, _: list[Value]) -> Sequence[Value]:

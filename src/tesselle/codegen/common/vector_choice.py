@@ -47,26 +47,38 @@ def lane_count(op: GenericOp, target: TargetShape) -> int:
     return max(1, target.vector_bits // (8 * widest))
 
 
+def _weight(moving: int, most: int) -> float:
+    """How much an operand counts that moves along `moving` loops where another moves along `most`."""
+    return 0.25 ** (most - moving)
+
+
 def choose_dim(
     op: GenericOp, sizes: Sequence[ix.Size], inputs: Sequence[Access | Value], outputs: Sequence[Access]
 ) -> int:
-    """The loop to vectorise: the one along which most operands are contiguous; None when there is no loop."""
+    """The loop to vectorise: the one along which most operands are contiguous; -1 when there is no loop.
+
+    Operands that move along fewer loops than others are touched less often, and count less: the sums and means of rows
+    must not decide over the rows themselves.
+    """
     accesses = [a for a in inputs if isinstance(a, Access)]
     candidates = [d for d, s in enumerate(sizes) if ix.known(s) != 1]
+    moving = {id(a): len(a.map.used_dims() & set(candidates)) for a in (*accesses, *outputs)}
+    most = max(moving.values(), default=0)
 
     def score(d: int) -> tuple[float, int, int]:
         total = 0.0
         for a in outputs:
             how = a.along(d)
-            total += {Along.CONTIGUOUS: 8, Along.UNIFORM: 0}.get(how, -16)
+            total += _weight(moving[id(a)], most) * {Along.CONTIGUOUS: 8, Along.UNIFORM: 0}.get(how, -16)
         for a in accesses:
             how = a.along(d)
             if not a.map.used_dims():
                 continue
-            total += {Along.CONTIGUOUS: 4, Along.REVERSED: 3, Along.UNIFORM: 0.5}.get(how, -6)
+            points = {Along.CONTIGUOUS: 4, Along.REVERSED: 3, Along.UNIFORM: 0.5}.get(how, -6)
+            total += _weight(moving[id(a)], most) * points
         size = ix.known(sizes[d])
         if size is not None and size < 4:
-            total -= 3
+            total -= 16
         return total, int(op.iterator_types[d] is IteratorType.PARALLEL), d
 
     return max(candidates, key=score, default=-1)

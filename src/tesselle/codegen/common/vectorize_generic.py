@@ -179,7 +179,7 @@ class LoopNest:
         start = lower
         for vectors in (unroll, 1) if unroll > 1 else (1,):
             width = vectors * lanes
-            whole = ix.mul(b, ix.floordiv(b, size, width), width)
+            whole = ix.round_down(b, size, width)
             end = ix.add(b, lower, whole)
             values = for_loop(b, start, end, width, values, lambda c, i, x, n=vectors: step(c, i, x, n, lanes, None))
             start = end
@@ -189,7 +189,7 @@ class LoopNest:
         pieces = tail_pieces(rest, lanes, self.masked_tail) if narrow else None
         for width, count in pieces or ():
             span = ix.sub(b, upper, start)
-            whole = ix.mul(b, ix.floordiv(b, span, width), width) if count is None else count * width
+            whole = ix.round_down(b, span, width) if count is None else count * width
             end = ix.add(b, start, whole)
             values = for_loop(b, start, end, width, values, lambda c, i, x, n=width: step(c, i, x, 1, n, None))
             start = end
@@ -276,7 +276,7 @@ class LoopNest:
         def over_strip(b: Builder, counters: Counters, lower: ix.Size, upper: ix.Size) -> None:
             def inner(c: Builder, at: dict[int, ix.Size], _: list[Value]) -> Sequence[Value]:
                 n = self.sizes[row]
-                whole = ix.mul(c, ix.floordiv(c, n, ROWS_AT_ONCE), ROWS_AT_ONCE)
+                whole = ix.round_down(c, n, ROWS_AT_ONCE)
 
                 def group(d: Builder, i: Value, _: list[Value]) -> Sequence[Value]:
                     rows(d, at, i, ROWS_AT_ONCE, lower, upper)

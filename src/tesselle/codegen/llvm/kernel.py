@@ -175,15 +175,18 @@ class Kernel:
         self.local_memory_bytes = offset + size_bytes
         return offset
 
-    def address(self, view: View, indices: Sequence[Index], scale: int = 1) -> str:
-        """Pointer to an element. `scale`: memory elements per element (2 for complex)."""
+    def address(self, view: View, indices: Sequence[Index], scale: int = 1, inbounds: bool = True) -> str:
+        """Pointer to an element. `scale`: memory elements per element (2 for complex); not `inbounds`: nothing is read
+        or written there.
+        """
         position = view.offset
         for i, stride in zip(indices, view.strides, strict=True):
             position = self.add(position, self.mul(i, stride))
         position = self.mul(position, scale)
         if position == 0:
             return view.base
-        return self.emit(f"getelementptr inbounds {memory_element(view.dtype)}, ptr {view.base}, i64 {position}")
+        flag = "inbounds " if inbounds else ""
+        return self.emit(f"getelementptr {flag}{memory_element(view.dtype)}, ptr {view.base}, i64 {position}")
 
     def access_metadata(self, view: View) -> str:
         """What follows an access to `view`: a marker, which alias scopes replace at the end."""

@@ -9,6 +9,7 @@ from tesselle.ir.core import ISOLATED, TERMINATOR, Block, Op, Region, Value
 from tesselle.ir.declare import attr_def, op, region_def, result_types_def, variadic_def
 from tesselle.ir.symbols import lookup
 from tesselle.ir.types import FunctionType, Type
+from tesselle.support.locations import Location, NameLocation
 
 AttributeDicts = tuple[Mapping[str, Attribute], ...]
 
@@ -115,3 +116,21 @@ class CallOp(Op):
         assert isinstance(t, FunctionType)
         found = FunctionType(tuple(v.type for v in self.operands), self.result_types)
         self.require(found == t, "type", f"{self.callee} has type {t}, called as {found}")
+
+
+def argument_names_of(args: Sequence[Value], attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
+    """What the producer called the arguments, where that is unique; else arg0, arg1, …"""
+    names: list[str] = []
+    for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
+        location: Location | None = getattr(arg, "location", None)
+        name = given.get("tesselle.name") or (location.name if isinstance(location, NameLocation) else None)
+        name = name or arg.name_hint
+        names.append(name if isinstance(name, str) and name and not name.isdigit() else f"arg{i}")
+    return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]
+
+
+def argument_names(function: FuncOp) -> list[str]:
+    """The names of the arguments of a function, as the artifact has them."""
+    args, given = function.args, function.arg_attrs
+    nothing: AttributeDicts = ({},) * len(args)
+    return argument_names_of(args, given if given and len(given) == len(args) else nothing)

@@ -150,7 +150,7 @@ class CopyOp(Op):
 
 @op("memref.prefetch")
 class PrefetchOp(Op):
-    """Bring the cache line of memref[indices] near; `locality` 0 (none) to 3 (L1)."""
+    """Bring the cache line of memref[indices] near, which may lie outside; `locality` 0 (none) to 3 (L1)."""
 
     memref: Value = operand_def()
     indices: Sequence[Value] = variadic_def()

@@ -48,12 +48,13 @@ class ExecutableExportOp(Op):
 
     The region is empty until code generation has chosen tile sizes; then it ends in flow.return of three index values.
     `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
-    `summary` says in words what the entry computes; `flops` and `bytes` are those of one run, None when dynamic.
+    `push_multiples`: for each push constant a number that divides it (empty: all 1). `summary` says in words what the entry computes; `flops` and `bytes` are those of one run, None when dynamic.
     """
 
     sym_name: str = attr_def()
     function: SymbolRef = attr_def()
     dim_bindings: tuple[tuple[int | None, ...], ...] = attr_def()
+    push_multiples: tuple[int, ...] = attr_def(default=())
     summary: str = attr_def(default="")
     flops: int | None = attr_def(default=None)
     bytes: int | None = attr_def(default=None)
@@ -185,10 +186,15 @@ class OptimizationBarrierOp(Op):
 
 @op("flow.assert")
 class AssertOp(Op):
-    """Fail the call with `message` unless `condition` holds."""
+    """Fail the call with `message` unless `condition` holds.
+
+    `{i}` in the message stands for `values[i]`, of type index. `is_argument`: the caller gave what does not fit.
+    """
 
     condition: Value = operand_def()
+    values: Sequence[Value] = variadic_def()
     message: str = attr_def()
+    is_argument: bool = attr_def(default=False)
 
 
 @op("flow.host_call")

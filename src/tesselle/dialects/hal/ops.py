@@ -100,10 +100,15 @@ class VariableStoreOp(Op):
 
 @op("hal.assert")
 class AssertOp(Op):
-    """Fail the call with `message` unless `condition` holds."""
+    """Fail the call with `message`, in which `{i}` stands for `values[i]`, unless `condition` holds.
+
+    `is_argument`: the caller gave what does not fit.
+    """
 
     condition: Value = operand_def()
+    values: Sequence[Value] = variadic_def()
     message: str = attr_def()
+    is_argument: bool = attr_def(default=False)
 
 
 @op("hal.buffer.allocate")

@@ -24,10 +24,9 @@ from tesselle.dialects.stablehlo.custom_calls import attributes_of
 from tesselle.dialects.stablehlo.dynamic import DynamicIotaOp, RealDynamicSliceOp
 from tesselle.dialects.stablehlo.linear_algebra import RngBitGeneratorOp
 from tesselle.dialects.stablehlo.reduction import SortOp
-from tesselle.dialects.stablehlo.window import ReduceWindowOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Block, Op, Region, Value, constant_elements
+from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.symbols import lookup
 from tesselle.ir.types import TensorType
@@ -65,12 +64,6 @@ def expand_annotation(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
 
 for _name in ANNOTATIONS:
     custom_call_expansion(_name)(expand_annotation)
-
-
-@custom_call_expansion("shape_assertion")
-def expand_shape_assertion(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
-    """custom_call @shape_assertion(condition, sizes…) -> nothing: what a caller promises about its shapes."""
-    return ()
 
 
 # ---------------------------------------------------------------------------------------------- unary functions
@@ -242,26 +235,6 @@ def expand_approx_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
 
 
 # ---------------------------------------------------------------------------------------------- sizes as operands
-
-
-def _numbers(op: CustomCallOp, operand: int, what: str) -> tuple[int, ...]:
-    elements = constant_elements(op.inputs[operand])
-    if elements is None:
-        raise Unsupported(f"@{op.call_target_name} whose {what} is not constant", op.location, op.name)
-    return tuple(int(x) for x in elements.array.reshape(-1))
-
-
-@custom_call_expansion("stablehlo.dynamic_reduce_window")
-def expand_dynamic_reduce_window(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
-    """custom_call @stablehlo.dynamic_reduce_window(x…, init…, size, strides, dilations, dilations, padding) @body
-    -> reduce_window(x…, init…)
-    """
-    count = 2 * len(op.results)
-    texts = ("window", "strides", "base dilations", "window dilations", "padding")
-    window, strides, base, dilations, flat = (_numbers(op, count + i, text) for i, text in enumerate(texts))
-    padding = tuple(zip(flat[::2], flat[1::2], strict=True))
-    made = ReduceWindowOp(op.inputs[:count], window, called_computation(op), strides, base, dilations, padding)
-    return rw.insert(made).results
 
 
 @custom_call_expansion("stablehlo.dynamic_rng_bit_generator")

@@ -17,6 +17,15 @@ from tesselle.support.custom_calls import ConfigValue, CustomCall, expansion
 CONFIG = "mhlo.backend_config"
 """Attribute that JAX and TensorFlow use for a dictionary, beside an empty `backend_config`."""
 
+SHAPE_ASSERTION = "shape_assertion"
+"""Target of calls (condition, numbers…) that check the sizes of arguments, with the attribute `error_message`."""
+
+DYNAMIC_REDUCE_WINDOW = "stablehlo.dynamic_reduce_window"
+"""Target of calls (inputs…, initial values…, window, strides, base dilations, window dilations, padding)."""
+
+CHECKED_LATER = (SHAPE_ASSERTION, DYNAMIC_REDUCE_WINDOW)
+"""Targets that are neither expanded where they stand nor functions of the host: passes of their own know them."""
+
 SHAPE_OPERANDS = "indices_of_shape_operands"
 """Attribute: which operands are the shapes of the results, one for each result; the function does not get them."""
 

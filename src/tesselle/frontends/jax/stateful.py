@@ -26,7 +26,8 @@ class StatefulModule:
     The leaves of `state` give the types and the initial values of the program's variables, one for each leaf. A
     variable is called by the path of its leaf, the keys joined by dots: `params.dense.kernel`, `layers.0.bias`. What no
     symbol may hold becomes `_`; a path that begins with a digit, and a state that is one array, begin with `state`.
-    Python numbers are arrays of the type that JAX gives them.
+    Python numbers are arrays of the type that JAX gives them. Arrays are not copied: do not write to them before the
+    module is compiled.
 
     A leaf that no function changes is a constant of the program, which all sessions share. All others are variables
     of a session: they begin with the value given here and are updated in place.
@@ -194,7 +195,7 @@ def _array(leaf: Any, path: str) -> np.ndarray[Any, Any]:
     if jax.dtypes.issubdtype(aval.dtype, jax.dtypes.extended):
         hint = "; keep jax.random.key_data(key)" if jax.dtypes.issubdtype(aval.dtype, jax.dtypes.prng_key) else ""
         raise Unsupported(f"{path} is of element type {aval.dtype}, which has no tensors{hint}", rule="jax.state")
-    array = np.asarray(leaf).astype(aval.dtype, copy=False)
+    array = np.asarray(leaf, order="C").astype(aval.dtype, copy=False)
     try:
         from_numpy(array.dtype)
     except (KeyError, TypeError) as error:

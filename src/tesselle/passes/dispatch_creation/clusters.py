@@ -19,6 +19,7 @@ from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.affine import AffineDim, AffineMap
 from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
+from tesselle.passes.global_optimization.fuse_elementwise import CHEAP_LIMIT, body_cost
 
 MINIMUM_TILES = 64
 """Fusing that leaves fewer tiles than this serialises the dispatch: not done, unless the work is small anyway."""
@@ -26,6 +27,7 @@ SMALL_WORK = 1 << 15
 """Elements below which a dispatch is too small to share between cores."""
 SCRATCH_BYTES = 1 << 16
 """What one intermediate may take per tile: it stays in the core's own cache."""
+_RECOMPUTED_READERS = 2
 
 
 class Kind(enum.Enum):
@@ -252,12 +254,30 @@ def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
 
 
 def _scratch_fits(cluster: Cluster, producer: Op) -> bool:
-    """Whether what one tile keeps of the producer's results is small and of static size."""
+    """Whether what one tile keeps of the producer's results is small, or need not be kept."""
     nest = cluster.nests[producer]
     tiled = {loops[producer] for loops in cluster.common}
     for r, loops in zip(producer.results, nest.results, strict=True):
         inner = [nest.extents[d] for d in loops if d not in tiled]
         elements = _product(inner)
+        if elements is None and _is_made_again(nest, r):
+            continue
         if elements is None or elements * tensor_type(r).dtype.size_bytes > SCRATCH_BYTES:
             return False
     return True
+
+
+def _is_made_again(nest: LoopNest, result: OpResult) -> bool:
+    """Whether rows of unknown length may be computed where they are read, as no tile has room for them.
+
+    That is done at most twice when it is expensive (softmax: once, as its exponentials lie in the row of the result).
+    """
+    op = nest.op
+    if not isinstance(op, linalg.GenericOp) or not nest.is_elementwise or len(op.results) != 1:
+        return False
+    if op.body.block.args[-1].uses or not op.output_maps[0].is_permutation:
+        return False
+    readers = {user for user, _ in result.uses}
+    if not all(isinstance(u, linalg.GenericOp) and i < len(u.inputs) for u, i in result.uses):
+        return False
+    return len(readers) <= _RECOMPUTED_READERS or body_cost(op.body.block) <= CHEAP_LIMIT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func
@@ -17,6 +19,10 @@ from tesselle.passes.dispatch_creation.describe import describe
 from tesselle.passes.dispatch_creation.in_place import overwritten
 from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import fold
+from tesselle.support.dtypes import INDEX
+
+_LARGEST_MULTIPLE = 64
+"""No kernel asks for larger divisors of sizes."""
 
 
 @register_pass("outline-dispatches", needs=[Fact.DISPATCHES], gives=[Fact.OUTLINED])
@@ -37,8 +43,11 @@ class OutlineDispatches(Pass):
                 continue
             shapes = Shapes()
             regions = [op for op in function.walk() if isinstance(op, flow.DispatchRegionOp)]
+            in_place = {region: _reads_of(region, found) for region, found in overwritten(function).items()}
             for number, region in enumerate(regions):
-                executable = _Outliner(region, shapes, f"{function.sym_name}_dispatch_{number}").run()
+                executable = _Outliner(
+                    region, shapes, f"{function.sym_name}_dispatch_{number}", in_place.get(region, {})
+                ).run()
                 Builder.before_op(function).insert(executable)
             _drop_barriers(function)
 
@@ -50,8 +59,19 @@ def _drop_barriers(function: func.FuncOp) -> None:
             op.replace_with(op.values)
 
 
+def _reads_of(region: Op, overwritten: Mapping[int, Value]) -> dict[int, tuple[Op, int]]:
+    """One of the region's uses of each value: it stays when the value is replaced."""
+    inside = region.regions[0]
+    return {
+        i: next((op, o) for op, o in value.uses if inside.is_ancestor_of(op.parent_region))
+        for i, value in overwritten.items()
+    }
+
+
 class _Outliner:
-    def __init__(self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str) -> None:
+    def __init__(
+        self, region: flow.DispatchRegionOp, shapes: Shapes, prefix: str, overwritten: Mapping[int, tuple[Op, int]]
+    ) -> None:
         self.region = region
         self.shapes = shapes
         self.prefix = prefix
@@ -59,7 +79,7 @@ class _Outliner:
         self.updates: list[tuple[Op, int]] = []
         """Uses of outside tensors that are updated in place: each is a binding of its own, whatever tensor it uses."""
         self.scalars: list[Value] = []
-        self.overwritten = overwritten(region)
+        self.overwritten = {i: op.operands[o] for i, (op, o) in sorted(overwritten.items())}
         """Tensors from outside that results overwrite element by element, by the result's number."""
 
     def run(self) -> flow.ExecutableOp:
@@ -92,9 +112,9 @@ class _Outliner:
 
         module = builtin.ModuleOp.empty()
         module.body.append(function)
-        export = flow.ExecutableExportOp(
-            name, SymbolRef(name), tuple(dims), description.summary, description.flops, description.bytes
-        )
+        multiples = self._push_multiples()
+        summary, flops, moved = description.summary, description.flops, description.bytes
+        export = flow.ExecutableExportOp(name, SymbolRef(name), tuple(dims), multiples, summary, flops, moved)
         executable = flow.ExecutableOp(name, Region([Block()]))
         inner = Builder.at_end(executable.body.block, new.location)
         inner.insert(export)
@@ -161,6 +181,12 @@ class _Outliner:
                 return i
         self.scalars.append(scalar)
         return len(self.scalars) - 1
+
+    def _push_multiples(self) -> tuple[int, ...]:
+        """What divides the sizes: powers of two, as vectors and blocks of registers are."""
+        facts = self.shapes.facts_at(self.region)
+        found = [math.gcd(facts.multiple(v), _LARGEST_MULTIPLE) if v.type is INDEX else 1 for v in self.scalars]
+        return tuple(found) if any(m > 1 for m in found) else ()
 
     def _function(self, name: str, types: list[Type], inputs: int, tied: tuple[int | None, ...]) -> func.FuncOp:
         """The dispatch function: loads, the region's operations, stores."""

@@ -3,6 +3,8 @@
 `Shapes` says for every tensor its dimensions: integers, or index values that stand before any use of the tensor. They
 are found from the operations that make the tensors; only arguments and variables are asked at run time (tensor.dim).
 What control flow hands on has the dimensions that it came in with, unless a flow.tensor.tie_shape says others.
+Whether two of them are the same number, `Shapes.same` tells by what they are computed from and by what the program
+checks about the sizes of its arguments (see `index_facts`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Value
 from tesselle.ir.types import TensorType
 from tesselle.passes.index_arithmetic import IndexBuilder, Size, fold
+from tesselle.passes.index_facts import IndexFacts
 from tesselle.support.diagnostics import Unsupported
 
 
@@ -45,6 +48,29 @@ class Shapes:
 
     def __init__(self) -> None:
         self._known: dict[Value, tuple[Size, ...]] = {}
+        self._facts: dict[func.FuncOp, IndexFacts] = {}
+
+    def facts_at(self, op: Op) -> IndexFacts:
+        """What is known of the sizes in the function around `op`."""
+        while not isinstance(op, func.FuncOp):
+            parent = op.parent_op
+            if parent is None:
+                return IndexFacts()
+            op = parent
+        if op not in self._facts:
+            self._facts[op] = IndexFacts.of_function(op)
+        return self._facts[op]
+
+    def same(self, a: Size, b: Size) -> bool:
+        """Whether two sizes are the same number."""
+        if a is b:
+            return True
+        value = a if isinstance(a, Value) else b
+        if not isinstance(value, Value):
+            return a == b
+        owner = value.owner
+        around = owner.parent_op if isinstance(owner, Block) else owner
+        return around is not None and self.facts_at(around).same(a, b)
 
     def of(self, value: Value) -> tuple[Size, ...]:
         """The dimensions of a tensor."""
@@ -183,8 +209,23 @@ class Shapes:
             if isinstance(user, tensor.DimOp) and user.axis == axis:
                 if place is not None and place is not user:
                     user.move_before(place)
-                return user.result
-        return Builder(block, place, location).insert(tensor.DimOp(value, axis)).result
+                return self._first_of_equals(user)
+        return self._first_of_equals(Builder(block, place, location).insert(tensor.DimOp(value, axis)))
+
+    def _first_of_equals(self, dim: tensor.DimOp) -> Value:
+        """The size of another argument that the program has checked to be the same, so that one value stands for both;
+        else the size itself.
+        """
+        if not isinstance(dim.operand, BlockArgument):
+            return dim.result
+        symbol = self.facts_at(dim).form(dim.result).symbol
+        other = symbol.defining_op if isinstance(symbol, Value) else None
+        if not isinstance(other, tensor.DimOp) or other is dim or not isinstance(other.operand, BlockArgument):
+            return dim.result
+        assert dim.parent is not None and dim.parent.first is not None
+        if dim.parent.first is not other:
+            other.move_before(dim.parent.first)
+        return other.result
 
 
 def forwarded(op: scf.WhileOp) -> Sequence[Value]:
@@ -212,21 +253,6 @@ def _slice_dims(op: tensor.ExtractSliceOp, t: TensorType) -> list[Size]:
         else:
             kept.append(size)
     return kept
-
-
-def same_size(a: Size, b: Size) -> bool:
-    """Whether two sizes are the same number, as far as their expressions show."""
-    a, b = fold(a), fold(b)
-    if isinstance(a, int) or isinstance(b, int):
-        return isinstance(a, int) and isinstance(b, int) and a == b
-    if a is b:
-        return True
-    x, y = a.defining_op, b.defining_op
-    if x is None or y is None or type(x) is not type(y) or x.regions or x.attributes != y.attributes:
-        return False
-    return len(x.operands) == len(y.operands) and all(
-        same_size(p, q) for p, q in zip(x.operands, y.operands, strict=True)
-    )
 
 
 def _builder_at(value: Value) -> Builder:

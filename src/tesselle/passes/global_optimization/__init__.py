@@ -1,9 +1,11 @@
 """global-optimization: StableHLO to linalg on tensors, then optimisations over whole functions."""
 
-from tesselle.passes.dispatch_creation.carry_dims import CarryDims
 from tesselle.passes.dispatch_creation.resolve_dims import ResolveDims
+from tesselle.passes.global_optimization.carry_dims import CarryDims
+from tesselle.passes.global_optimization.check_shapes import CheckShapes
 from tesselle.passes.global_optimization.convert_stablehlo_to_linalg import ConvertStablehloToLinalg
 from tesselle.passes.global_optimization.fold_constants import FoldConstants
+from tesselle.passes.global_optimization.fold_gathers import FoldGathers
 from tesselle.passes.global_optimization.fold_index_ranges import FoldIndexRanges
 from tesselle.passes.global_optimization.fold_unit_dims import FoldUnitDims
 from tesselle.passes.global_optimization.fuse_elementwise import FuseElementwise
@@ -16,6 +18,8 @@ GLOBAL_OPTIMIZATION_PASSES = (
     CarryDims(),
     ResolveDims(),
     FoldIndexRanges(),
+    CheckShapes(),
+    FoldGathers(),
     HoistLoopInvariants(),
     PropagateTransposes(),
     FoldUnitDims(),
@@ -26,6 +30,7 @@ __all__ = [
     "GLOBAL_OPTIMIZATION_PASSES",
     "ConvertStablehloToLinalg",
     "FoldConstants",
+    "FoldGathers",
     "FoldIndexRanges",
     "FoldUnitDims",
     "FuseElementwise",

@@ -26,9 +26,10 @@ from tesselle.ir.core import Block, Op, OpResult, Region, Value, constant_elemen
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_common_subexpressions, eliminate_dead_code
 from tesselle.ir.types import DType, TensorType, Type
+from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.support.dtypes import INDEX
 
-_CHEAP_LIMIT = 4
+CHEAP_LIMIT = 4
 """A body of at most this many cheap operations is recomputed rather than stored."""
 
 _EXPENSIVE = frozenset(
@@ -47,12 +48,19 @@ class FuseElementwise(Pass):
     max_operands: int = 24
 
     def run(self, module: Op) -> None:
+        shapes = Shapes()
         for op in list(module.walk()):
             if isinstance(op, linalg.GenericOp) and op.parent is not None:
-                self._fuse_into(op)
+                _Fusion(self.max_operands, shapes).fuse_into(op)
         eliminate_dead_code(module)
 
-    def _fuse_into(self, consumer: linalg.GenericOp) -> None:
+
+@dataclass(frozen=True)
+class _Fusion:
+    max_operands: int
+    shapes: Shapes
+
+    def fuse_into(self, consumer: linalg.GenericOp) -> None:
         """Merge producers into `consumer` until none qualifies; each merge makes a new operation in its place."""
         refused: set[Value] = set()
         while (index := next((i for i, v in enumerate(consumer.inputs) if v not in refused), None)) is not None:
@@ -61,7 +69,7 @@ class FuseElementwise(Pass):
             if scalar is None:
                 merged = self._merge(consumer, index, value)
             else:
-                merged = _inline_scalar(consumer, index, scalar)
+                merged = _inline_scalar(consumer, index, scalar, self.shapes)
             if merged is None:
                 refused.add(value)
             else:
@@ -77,7 +85,7 @@ class FuseElementwise(Pass):
             return None
         if len(consumer.inputs) + len(producer.inputs) - 1 > self.max_operands:
             return None
-        return _merge_producer(consumer, index, producer, value)
+        return _merge_producer(consumer, index, producer, value, self.shapes)
 
 
 def _can_merge(producer: linalg.GenericOp, value: OpResult) -> bool:
@@ -96,8 +104,8 @@ def _is_worth_it(producer: linalg.GenericOp, value: OpResult, consumer: linalg.G
     )
     if only_here:
         # Several reads through one map share the merged body after common subexpressions are merged.
-        return (read_once and _is_injective(consumer.input_maps[index])) or cost <= _CHEAP_LIMIT
-    if cost > _CHEAP_LIMIT:
+        return (read_once and _is_injective(consumer.input_maps[index])) or cost <= CHEAP_LIMIT
+    if cost > CHEAP_LIMIT:
         return False
     out = _size(value)
     full_size_inputs = sum(_size(v) >= out for v in set(producer.inputs))
@@ -111,7 +119,7 @@ def body_cost(block: Block) -> int:
     cost = 0
     for op in block:
         if op.name in _EXPENSIVE or (op.dialect == "math" and op.name not in _CHEAP_MATH):
-            cost += 4 * _CHEAP_LIMIT
+            cost += 4 * CHEAP_LIMIT
         elif op.dialect in ("arith", "math", "complex"):
             cost += 1
     return cost
@@ -153,10 +161,12 @@ def _splat_scalar(value: Value) -> Value | object | None:
     return None
 
 
-def _inline_scalar(consumer: linalg.GenericOp, index: int, scalar: Value | object) -> linalg.GenericOp | None:
+def _inline_scalar(
+    consumer: linalg.GenericOp, index: int, scalar: Value | object, shapes: Shapes
+) -> linalg.GenericOp | None:
     """Replace the input `index` by one scalar inside the body."""
     keep = [i for i in range(len(consumer.inputs)) if i != index]
-    if not _bounds_known(consumer, [(consumer.inputs[i], consumer.input_maps[i]) for i in keep]):
+    if not _bounds_known(consumer, [(consumer.inputs[i], consumer.input_maps[i]) for i in keep], shapes):
         return None
     block = consumer.body.block
     arg = block.args[index]
@@ -168,7 +178,7 @@ def _inline_scalar(consumer: linalg.GenericOp, index: int, scalar: Value | objec
         replacement = Builder.before_op(block.first).insert(constant).result
     arg.replace_all_uses_with(replacement)
     block.erase_arg(index)
-    return _rebuild(consumer, [(consumer.inputs[i], consumer.input_maps[i]) for i in keep])
+    return _rebuild(consumer, [(consumer.inputs[i], consumer.input_maps[i]) for i in keep], shapes)
 
 
 def _number(scalar: Any, type: Type) -> bool | int | float | complex:
@@ -183,14 +193,15 @@ def _number(scalar: Any, type: Type) -> bool | int | float | complex:
 
 
 def _merge_producer(
-    consumer: linalg.GenericOp, index: int, producer: linalg.GenericOp, value: OpResult
+    consumer: linalg.GenericOp, index: int, producer: linalg.GenericOp, value: OpResult, shapes: Shapes
 ) -> linalg.GenericOp | None:
     read = consumer.input_maps[index]
     # The producer's loops in terms of the consumer's: loop -> index of the result -> consumer's map.
     loops = producer.output_maps[value.index].inverse_permutation().compose(read)
     added = [(v, m.compose(loops)) for v, m in zip(producer.inputs, producer.input_maps, strict=True)]
     keep = [i for i in range(len(consumer.inputs)) if i != index]
-    if not _bounds_known(consumer, [*((consumer.inputs[i], consumer.input_maps[i]) for i in keep), *added]):
+    operands = [*((consumer.inputs[i], consumer.input_maps[i]) for i in keep), *added]
+    if not _bounds_known(consumer, operands, shapes):
         return None
     block = consumer.body.block
     assert block.first is not None
@@ -217,11 +228,10 @@ def _merge_producer(
     for i, a in enumerate(block.args):
         a.index = i
     block.erase_arg(index)
-    operands = [(consumer.inputs[i], consumer.input_maps[i]) for i in keep] + added
-    return _rebuild(consumer, operands)
+    return _rebuild(consumer, operands, shapes)
 
 
-def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]]) -> bool:
+def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, AffineMap]], shapes: Shapes) -> bool:
     """Whether every loop finds the bound that it has now when the inputs are `inputs` (see `loop_ranges`).
 
     A slice that starts at 0 reads a longer tensor through a bare dimension: that must not bound a reduction.
@@ -239,21 +249,12 @@ def _bounds_known(consumer: linalg.GenericOp, inputs: Sequence[tuple[Value, Affi
     ranges = linalg.loop_ranges(consumer)
     for d, (value, j) in bounds.items():
         operand, axis = ranges[d]
-        before, now = _extent(consumer.operands[operand], axis), _extent(value, j)
-        if before is None or before != now:
+        if not shapes.same(shapes.of(consumer.operands[operand])[axis], shapes.of(value)[j]):
             return False
     return True
 
 
-def _extent(value: Value, axis: int) -> int | tuple[Value, int] | None:
-    """The size of a dimension; a dynamic one is known by its tensor alone."""
-    if not isinstance(value.type, TensorType):
-        return None
-    size = value.type.shape[axis]
-    return (value, axis) if size is None else size
-
-
-def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]]) -> linalg.GenericOp:
+def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]], shapes: Shapes) -> linalg.GenericOp:
     """The consumer with other inputs (its body's arguments fit them already); equal inputs become one."""
     body = Region()
     body.take_blocks(consumer.body)
@@ -269,7 +270,7 @@ def _rebuild(consumer: linalg.GenericOp, inputs: list[tuple[Value, AffineMap]]) 
     for i, (value, m) in reversed(list(enumerate(unique))):
         unused = not block.args[i].uses
         rest = [k for k in unique if k != (value, m)]
-        if unused and _bounds_known(consumer, rest):
+        if unused and _bounds_known(consumer, rest, shapes):
             block.erase_arg(i)
             del unique[(value, m)]
     merged = linalg.GenericOp(

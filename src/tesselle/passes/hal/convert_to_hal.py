@@ -155,7 +155,7 @@ class _FunctionConversion:
             case stream.CmdExecuteOp():
                 self._execute(op, b)
             case flow.AssertOp():
-                b.insert(hal.AssertOp(op.condition, op.message))
+                b.insert(hal.AssertOp(op.condition, op.values, op.message, op.is_argument))
                 op.erase()
             case scf.ForOp() | scf.WhileOp() | scf.IfOp():
                 arguments = (a for region in op.regions for block in region.blocks for a in block.args)

@@ -12,6 +12,7 @@ from tesselle.passes.input.expand_fft import ExpandFft
 from tesselle.passes.input.expand_linear_algebra import ExpandLinearAlgebra
 from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
+from tesselle.passes.input.expand_windows import ExpandWindows
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.promote_globals import PromoteGlobals
@@ -28,6 +29,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         DropShardings(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
+        ExpandWindows(),
         ExpandQuantized(),
         ExpandCollectives(),
         FlattenTuples(),
@@ -56,6 +58,7 @@ __all__ = [
     "ExpandLinearAlgebra",
     "ExpandQuantized",
     "ExpandRng",
+    "ExpandWindows",
     "FlattenTuples",
     "InlineCalls",
     "PromoteGlobals",

@@ -2,6 +2,7 @@
 
 custom_call @mhlo.erf(x)                -> chlo.erf(x)      every expansion that is registered
 custom_call @lapack_sgetrf_ffi(x)       stays: a function of the host runs it
+custom_call @shape_assertion(c, …)      stays: a check; so does @stablehlo.dynamic_reduce_window, see expand-windows
 custom_call @anything(x, token)         -> custom_call @anything(x), the token handed on
 %t = custom_call @f(x) : tuple<a, b>    -> %0:2 = custom_call @f(x); %t = tuple %0#0, %0#1
 custom_call @f(x), its results unused   -> removed, unless it has a side effect
@@ -44,7 +45,12 @@ class ExpandCustomCalls(Pass):
         calls = [op for op in module.walk() if isinstance(op, CustomCallOp)]
         if not calls:
             return
-        computations = {name.root for op in calls for name in op.called_computations}
+        computations = {
+            name.root
+            for op in calls
+            for name in op.called_computations
+            if op.call_target_name not in custom_calls.CHECKED_LATER
+        }
         failures: list[Diagnostic] = []
         for op in reversed(calls):  # users first: what they leave unused goes with them
             try:
@@ -56,6 +62,8 @@ class ExpandCustomCalls(Pass):
         _erase_computations(module, computations)
 
     def _visit(self, op: CustomCallOp) -> None:
+        if op.call_target_name in custom_calls.CHECKED_LATER:
+            return
         if not op.has_side_effect and not any(r.uses for r in op.results) and op.results:
             op.erase()
             return

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from tesselle.dialects.core import func
 from tesselle.dialects.stablehlo.control_flow import CompositeOp, CustomCallOp
 from tesselle.ir.attributes import SymbolRef
-from tesselle.ir.core import Op, Value
+from tesselle.ir.core import BlockArgument, Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.symbols import symbols_of
 from tesselle.support.diagnostics import Diagnostic, Note, Unsupported, VerifyError
-from tesselle.support.locations import CallSiteLocation
+from tesselle.support.locations import CallSiteLocation, NameLocation, UnknownLocation
 
 
 @register_pass("inline-calls")
@@ -86,6 +86,17 @@ def _inline_into(
     done.add(name)
 
 
+def _hand_on_names(call: Op, target: func.FuncOp) -> None:
+    """Arguments that the caller has no names for, and hands on, are called what `target` calls them.
+
+    JAX puts the function that it exports into one that checks the sizes of the arguments; only the inner one has names.
+    """
+    for value, arg in zip(call.operands, target.entry.args, strict=True):
+        known = isinstance(value, BlockArgument) and isinstance(value.block.parent_op, func.FuncOp)
+        if known and isinstance(value.location, UnknownLocation) and isinstance(arg.location, NameLocation):
+            value.location = arg.location
+
+
 def _replace(call: Op, target: func.FuncOp, *, take: bool) -> None:
     """Put the body of `target` in place of `call`; `take` moves it instead of copying."""
     if len(target.body.blocks) != 1:
@@ -98,6 +109,7 @@ def _replace(call: Op, target: func.FuncOp, *, take: bool) -> None:
         )
         raise Unsupported.several([diagnostic])
     assert call.parent is not None
+    _hand_on_names(call, target)
     mapping: dict[Value, Value] = dict(zip(target.entry.args, call.operands, strict=True))
     results: list[Value] = []
     for op in target.entry:

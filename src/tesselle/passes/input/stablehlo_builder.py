@@ -214,16 +214,17 @@ class StablehloBuilder(Builder):
 
     def loop(
         self,
-        count: int,
+        count: int | Value,
         init: Sequence[Value],
         body: Callable[[StablehloBuilder, Value, list[Value]], Sequence[Value]],
     ) -> list[Value]:
-        """state = init; for i in range(count): state = body(builder, i, state). `i` is a tensor<i32>."""
+        """state = init; for i in range(count): state = body(builder, i, state). `i`, and `count`, is a tensor<i32>."""
         start = self.index(0)
         types = [start.type, *(v.type for v in init)]
         blocks = Block(types), Block(types)
         test = StablehloBuilder(blocks[0], None, self.location)
-        more = test.compare(blocks[0].args[0], ComparisonDirection.LT, test.index(count))
+        limit = test.index(count) if isinstance(count, int) else count
+        more = test.compare(blocks[0].args[0], ComparisonDirection.LT, limit)
         test.insert(ReturnOp((more,)))
         step = StablehloBuilder(blocks[1], None, self.location)
         i, *state = blocks[1].args

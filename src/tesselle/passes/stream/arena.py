@@ -48,21 +48,3 @@ def pack(intervals: Sequence[Interval], alignment: int) -> tuple[list[int], int]
         position = next((k for k, j in enumerate(placed) if offsets[j] > offsets[i]), len(placed))
         placed.insert(position, i)
     return offsets, total
-
-
-def colour(intervals: Sequence[Interval]) -> tuple[list[int], int]:
-    """A slot for each interval such that those that meet have different ones, and the number of slots. Sizes are equal.
-
-    Linear scan by the beginning of the intervals; optimal in the number of slots.
-    """
-    slots = [0] * len(intervals)
-    busy: list[int] = []  # by slot: the last time at which it is taken
-    for i in sorted(range(len(intervals)), key=lambda i: intervals[i].first):
-        item = intervals[i]
-        slot = next((s for s, last in enumerate(busy) if last < item.first), len(busy))
-        if slot == len(busy):
-            busy.append(item.last)
-        else:
-            busy[slot] = item.last
-        slots[i] = slot
-    return slots, len(busy)

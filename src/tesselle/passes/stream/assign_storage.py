@@ -132,11 +132,11 @@ class _Assignment:
                             self.pinned[_loop_args(op)[i]] = pair
                             self._pin(self.roots.root(body.terminator.operands[i]), pair)
                 case scf.IfOp():
-                    for r in op.results:
+                    for i, r in enumerate(op.results):
                         if self.roots.is_reference(r):
                             for region in op.regions:
-                                self._pin_reference(region.block.terminator.operands[r.index])
-                        elif isinstance(r.type, ResourceType) and r not in self.pinned:
+                                self._pin_reference(region.block.terminator.operands[i])
+                        elif isinstance(r.type, ResourceType) and not (r in self.pinned or (op, i) in self.roots.carries):
                             self._pin(r, _Storage(resource_size(r)))
                 case _:
                     pass
@@ -342,8 +342,8 @@ class _Assignment:
 
     def _halves(self, pair: _Storage) -> tuple[Value, Value]:
         """Offsets of the two halves."""
-        assert self.head is not None
-        index = self._index(Builder.before_op(self.head))
+        late = self._is_late(pair.size)
+        index = self._index(self._behind(pair.size) if late else Builder.before_op(self._first_work()))
         return index.value(0), index.value(index.align(pair.size, ALIGNMENT))
 
     def _for(self, loop: scf.ForOp) -> None:
@@ -444,8 +444,12 @@ class _Assignment:
     def _if(self, op: scf.IfOp) -> None:
         self.loops.append(op)
         references = [r.index for r in op.results if self.roots.is_reference(r)]
-        for r in op.results:
-            if isinstance(r.type, ResourceType) and r.index not in references:
+        for i, r in enumerate(op.results):
+            if not isinstance(r.type, ResourceType) or i in references:
+                continue
+            if (op, i) in self.roots.carries:
+                self.places[r] = self._place(self.roots.root(op.then_region.block.terminator.operands[i], op))
+            else:
                 self.places[r] = self._new_place(r, Builder.before_op(op))
                 self._carry(op, r)
         for region in op.regions:
@@ -485,14 +489,28 @@ def _is_border(op: Op) -> bool:
 
 
 def _carries_of(function: func.FuncOp) -> Roots:
-    """How each loop carries each resource, read off the form that copy-on-write leaves. Inner loops first."""
+    """How loops and branches carry each resource, read off the form that copy-on-write leaves: inner ones first, and
+    what stands in front of others.
+    """
     roots = Roots(function)
-    loops = [op for op in function.walk() if isinstance(op, scf.ForOp | scf.WhileOp)]
-    for loop in reversed(loops):
-        yielded = loop.regions[-1].block.terminator.operands
-        for i, arg in enumerate(_loop_args(loop)):
-            if isinstance(arg.type, ResourceType):
-                in_place = roots.root(yielded[i]) is arg
-                carry = Carry.IN_PLACE if in_place else Carry.ALTERNATING
-                roots.carries[(loop, i)] = Carry.REFERENCE if roots.is_reference(arg) else carry
+
+    def visit(block: Block) -> None:
+        for op in block:
+            for region in op.regions:
+                for inner in region.blocks:
+                    visit(inner)
+            if isinstance(op, scf.ForOp | scf.WhileOp):
+                yielded = op.regions[-1].block.terminator.operands
+                for i, arg in enumerate(_loop_args(op)):
+                    if isinstance(arg.type, ResourceType):
+                        in_place = roots.root(yielded[i]) is arg
+                        carry = Carry.IN_PLACE if in_place else Carry.ALTERNATING
+                        roots.carries[(op, i)] = Carry.REFERENCE if roots.is_reference(arg) else carry
+            elif isinstance(op, scf.IfOp):
+                for i, r in enumerate(op.results):
+                    has_place = isinstance(r.type, ResourceType) and not roots.is_reference(r)
+                    if has_place and roots.common_root(op, i) is not None:
+                        roots.carries[(op, i)] = Carry.IN_PLACE
+
+    visit(function.entry)
     return roots

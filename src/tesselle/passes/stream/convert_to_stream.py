@@ -193,7 +193,7 @@ class _FunctionConversion:
             case flow.TensorReshapeOp():
                 self._reshape(op, b)
             case flow.TensorTieShapeOp():
-                self._replace(op, b.insert(stream.AsyncTieOp(op.source, self._size(b, op.source))).results)
+                self._tie(op, b)
             case flow.TensorSliceOp():
                 offset = self._offset(b, op.offset, op.source)
                 self._replace(op, b.insert(stream.AsyncSliceOp(op.source, offset, self._size(b, op.result))).results)
@@ -241,6 +241,13 @@ class _FunctionConversion:
     def _offset(self, b: Builder, elements: Value, of: Value) -> Value:
         index = self._index(b)
         return index.value(index.multiply(elements, self.tensors[of].type.dtype.size_bytes))
+
+    def _tie(self, op: flow.TensorTieShapeOp, b: Builder) -> None:
+        """A size that is handed on beside the tensor changes; one that is known outside is said for others to find."""
+        if any(d.owner is op.source.owner for d in op.dims):
+            self._replace(op, b.insert(stream.AsyncTieOp(op.source, self._size(b, op.source))).results)
+        else:
+            self._replace(op, [op.source])
 
     def _reshape(self, op: flow.TensorReshapeOp, b: Builder) -> None:
         """The same bytes. A slice of everything stands for them, until nobody asks for dimensions any more."""

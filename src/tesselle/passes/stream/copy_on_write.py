@@ -6,7 +6,8 @@ place of its own. The place of a value is that of its *root*: the value at the b
     loop position, in place:   the yielded value's root is the loop's own argument
     loop position, two places: the yielded value is made anew in the body; the loop goes to and fro between two halves
     loop or branch, tied:      its size changes on the way: the value has memory of its own, which is handed on
-    scf.if, func.return:       the value is made anew (in the branch), by one operation that may write there directly
+    scf.if, in place:          the yielded values of all branches have one root, which stands in front of the scf.if
+    scf.if otherwise, return:  the value is made anew (in the branch), by one operation that may write there directly
     variables:                 what is made in place of a variable that the function stores to is stored where it is;
                                anything else is made anew, and the variable holds the new bytes
 """
@@ -24,6 +25,7 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, BlockArgument, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
+from tesselle.passes.branches import exclude_each_other
 from tesselle.passes.stream.convert_to_stream import PATTERN_BYTES
 from tesselle.passes.stream.resources import forwarded, resource_size, tie_of, updated_operand
 
@@ -78,7 +80,7 @@ def is_fillable(elements: DenseElements) -> bool:
 
 
 class Carry(enum.Enum):
-    """How a loop carries a resource."""
+    """How a loop carries a resource. What branches give may be in place, too."""
 
     IN_PLACE = "in place"
     ALTERNATING = "between two halves"
@@ -86,16 +88,19 @@ class Carry(enum.Enum):
 
 
 class Roots:
-    """Roots of values, and how loops carry theirs; valid for IR that went through copy-on-write."""
+    """Roots of values, and how loops and branches carry theirs; valid for IR that went through copy-on-write."""
 
     def __init__(self, function: func.FuncOp) -> None:
         self.carries: dict[tuple[Op, int], Carry] = {}
         self.stored = {op.variable for op in function.entry if isinstance(op, stream.VariableStoreOp)}
 
-    def root(self, value: Value) -> Value:
-        """The value at the beginning of the chain of in-place updates. Slices are their own roots."""
+    def root(self, value: Value, inside: Op | None = None) -> Value:
+        """The value at the beginning of the chain of in-place updates. Slices are their own roots.
+
+        With `inside` the first value of the chain that does not stand in a region of this operation.
+        """
         at = value
-        while True:
+        while inside is None or any(region.is_ancestor_of(at.parent_region) for region in inside.regions):
             if isinstance(at, BlockArgument):
                 loop = at.block.parent_op
                 if isinstance(loop, scf.ForOp) and self.carries.get((loop, at.index - 1)) is Carry.IN_PLACE:
@@ -115,6 +120,10 @@ class Roots:
                 if self.carries.get((op, at.index)) is not Carry.IN_PLACE:
                     return at
                 at = op.init_args[at.index]
+            elif isinstance(op, scf.IfOp):
+                if self.carries.get((op, at.index)) is not Carry.IN_PLACE:
+                    return at
+                at = op.then_region.block.terminator.operands[at.index]
             elif isinstance(op, scf.WhileOp):
                 source = forwarded(op)[at.index]
                 # A value that `before` carries to and fro is known outside by the loop's result.
@@ -126,6 +135,15 @@ class Roots:
                 if not tied:
                     return at
                 at = op.operands[tied[0]]
+        return at
+
+    def common_root(self, op: scf.IfOp, index: int) -> Value | None:
+        """The root of what every branch gives as result `index`, when all have one, in front of the branches."""
+        root = self.root(op.then_region.block.terminator.operands[index])
+        if any(region.is_ancestor_of(root.parent_region) for region in op.regions):
+            return None
+        other = self.root(op.else_region.block.terminator.operands[index])
+        return root if other is root else None
 
     def _alternates(self, root: Value, loop: scf.WhileOp) -> bool:
         return isinstance(root, BlockArgument) and root.block.parent_op is loop
@@ -200,7 +218,7 @@ class _Copies:
                 if user is op:
                     if index != operand:
                         return True
-                elif self.order[user] > number:
+                elif self.order[user] > number and not exclude_each_other(user, op):
                     return True
         return False
 
@@ -329,21 +347,48 @@ class _Copies:
 
     def _if(self, op: scf.IfOp) -> None:
         for region in op.regions:
-            if region.is_empty:
+            if not region.is_empty:
+                self._block(region.block)
+        found: set[Value] = set()
+        for i, r in enumerate(op.results):
+            if isinstance(r.type, ResourceType) and not self.roots.is_reference(r):
+                root = self.roots.common_root(op, i)
+                if root is not None and root not in found and self._ends_in(op, i):
+                    self.roots.carries[(op, i)] = Carry.IN_PLACE
+                    found.add(root)
+        for region in op.regions:
+            if not region.is_empty:
+                self._branch(op, region)
+
+    def _ends_in(self, op: scf.IfOp, index: int) -> bool:
+        """Whether what the branches give as result `index` is not asked for by another name from here on."""
+        for region in op.regions:
+            value = region.block.terminator.operands[index]
+            if self._is_slice(value):
+                return False
+            if region.is_ancestor_of(value.parent_region):
                 continue
-            self._block(region.block)
-            terminator = region.block.terminator
-            taken: set[Value] = set()
-            for i, value in enumerate(terminator.operands):
-                if not isinstance(value.type, ResourceType):
-                    continue
-                root = self.roots.root(value)
-                inside = region.is_ancestor_of(root.parent_region)
-                is_reference = self.roots.is_reference(op.results[i]) and self.roots.is_reference(root)
-                fresh = self.roots.is_fresh(root) or is_reference
-                if not inside or not fresh or root in taken or self._is_slice(value):
-                    root = self._clone(value, terminator, i)
-                taken.add(root)
+            users = {user for alias in self._aliases(value) for user, _ in alias.uses}
+            outside = (u for u in users if not any(r.is_ancestor_of(u.parent_region) for r in op.regions))
+            later = any(self.order[u] > self.order[op] and not exclude_each_other(u, op) for u in outside)
+            if later or self._outside_loop(value, op):
+                return False
+        return True
+
+    def _branch(self, op: scf.IfOp, region: Region) -> None:
+        """Every value that is not in place is made in the branch, each on its own."""
+        terminator = region.block.terminator
+        taken: set[Value] = set()
+        for i, value in enumerate(terminator.operands):
+            if not isinstance(value.type, ResourceType) or (op, i) in self.roots.carries:
+                continue
+            root = self.roots.root(value)
+            inside = region.is_ancestor_of(root.parent_region)
+            is_reference = self.roots.is_reference(op.results[i]) and self.roots.is_reference(root)
+            fresh = self.roots.is_fresh(root) or is_reference
+            if not inside or not fresh or root in taken or self._is_slice(value):
+                root = self._clone(value, terminator, i)
+            taken.add(root)
 
     def _is_slice(self, value: Value) -> bool:
         return isinstance(value.defining_op, stream.AsyncSliceOp)

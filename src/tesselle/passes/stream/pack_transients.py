@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, func, scf
+from tesselle.dialects.core.arith import DivSIOp
 from tesselle.dialects.stream import ops as stream
 from tesselle.dialects.stream.types import TRANSIENT
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.passes.index_arithmetic import IndexBuilder, Size, constant_index
-from tesselle.passes.stream.arena import Interval, colour, pack
+from tesselle.passes.index_facts import IndexFacts
+from tesselle.passes.index_forms import Form
+from tesselle.passes.stream.arena import Interval, pack
 from tesselle.passes.stream.assign_storage import ALIGNMENT
+
+_MOST_WASTE = 1.125
 
 PEAK_BYTES = "stream.peak_transient_bytes"
 """Attribute of a function: bytes of its arena, None (absent) when they depend on shapes."""
@@ -23,7 +30,8 @@ PEAK_BYTES = "stream.peak_transient_bytes"
 class PackTransients(Pass):
     """Replace transient allocations by ranges of one, such that those needed in the same wave do not overlap.
 
-    Static sizes are packed best-fit; dynamic ones follow, equal sizes sharing slots, at offsets that the host computes.
+    Static sizes are packed best-fit. Dynamic ones follow in groups of multiples of one number (4·b·s, 1536·b·s), each
+    packed best-fit by its multiples, at offsets that the host computes.
 
     %a = stream.resource.alloc %64           %arena = stream.resource.alloc %128
     %b = stream.resource.alloc %64     ->    … %arena[0, 64] … %arena[64, 64] …
@@ -34,6 +42,14 @@ class PackTransients(Pass):
         for op in list(module.body):
             if isinstance(op, func.FuncOp) and not op.is_declaration:
                 _Packing(op).run()
+
+
+@dataclass(frozen=True)
+class _Multiple:
+    """An allocation of `count` times the unit of its group."""
+
+    op: stream.ResourceAllocOp
+    count: int
 
 
 class _Packing:
@@ -128,21 +144,51 @@ class _Packing:
         static = [(op, size) for op in allocs if (size := constant_index(op.size)) is not None]
         packed, total = pack([self._interval(op.result, size) for op, size in static], ALIGNMENT)
         offsets: dict[Value, Size] = {op.result: o for (op, _), o in zip(static, packed, strict=True)}
-        dynamic: dict[Value, list[stream.ResourceAllocOp]] = {}
+        facts = IndexFacts()
+        dynamic: dict[Form, list[_Multiple]] = {}
         for op in allocs:
             if constant_index(op.size) is None:
-                dynamic.setdefault(op.size, []).append(op)
+                form = facts.form(op.size)
+                unit = form.divided(form.divisor)
+                assert unit is not None
+                dynamic.setdefault(unit, []).append(_Multiple(op, form.divisor))
         if not dynamic:
             return offsets, total
         index = IndexBuilder(Builder.before_op(allocs[-1]))  # behind the last of their sizes
         end: Size = total
-        for size, group in dynamic.items():
-            slots, count = colour([self._interval(op.result, 0) for op in group])
-            step = index.align(size, ALIGNMENT)
-            for op, slot in zip(group, slots, strict=True):
-                offsets[op.result] = index.add(end, index.multiply(step, slot))
-            end = index.add(end, index.multiply(step, count))
+        for group in dynamic.values():
+            end = self._place_multiples(index, group, end, offsets)
         return offsets, end
+
+    def _place_multiples(
+        self, index: IndexBuilder, group: Sequence[_Multiple], start: Size, offsets: dict[Value, Size]
+    ) -> Size:
+        """Place allocations of count * unit bytes each from `start` on; the end of them.
+
+        Places are multiples of a step that keeps them aligned. Steps of ALIGNMENT * unit do, and waste what counts lack
+        to the next multiple of ALIGNMENT; where that is much, steps of the largest number that divides all counts,
+        rounded up to ALIGNMENT bytes, waste less.
+        """
+
+        def packed(step: int) -> tuple[list[int], int]:
+            return pack([self._interval(m.op.result, -(-m.count // step)) for m in group], 1)
+
+        common = math.gcd(*(m.count for m in group))
+        wide, narrow = packed(ALIGNMENT), packed(common)
+        exact = common % ALIGNMENT == 0 or wide[1] * ALIGNMENT > narrow[1] * common * _MOST_WASTE
+        units = common if exact else ALIGNMENT
+        places, count = narrow if exact else wide
+        # units * unit bytes, from any of the sizes.
+        source = next((m for m in group if m.count == units), group[0])
+        step: Size = source.op.size
+        if source.count != units:
+            unit = index.builder.insert(DivSIOp(index.value(step), index.value(source.count))).result
+            step = index.multiply(unit, units)
+        if exact and common % ALIGNMENT:
+            step = index.align(step, ALIGNMENT)
+        for m, place in zip(group, places, strict=True):
+            offsets[m.op.result] = index.add(start, index.multiply(step, place))
+        return index.add(start, index.multiply(step, count))
 
     def _replace(self, allocs: list[stream.ResourceAllocOp], offsets: dict[Value, Size], total: Size) -> None:
         b = Builder.before_op(allocs[-1])

@@ -20,7 +20,11 @@ def tie_of(value: Value) -> stream.AsyncTieOp | None:
 
 
 def resource_size(value: Value) -> Value:
-    """The bytes of a resource, as the value that says so. What a loop hands on without a tie keeps its size."""
+    """The bytes of a resource, as the value that says so.
+
+    What loops carry without a tie, and what is updated in place, keeps its size: the value is that of the beginning, which is known
+    wherever the resource is.
+    """
     at = value
     while True:
         tie = tie_of(at)
@@ -41,12 +45,15 @@ def resource_size(value: Value) -> Value:
         match op:
             case stream.TensorImportOp() | stream.AsyncConstantOp() | stream.AsyncAllocaOp() | stream.AsyncSplatOp():
                 return op.size
-            case stream.AsyncTieOp():
+            case stream.AsyncTieOp() | stream.AsyncCloneOp() | stream.AsyncSliceOp():
                 return op.size
-            case stream.AsyncCloneOp() | stream.AsyncSliceOp() | stream.AsyncUpdateOp() | stream.AsyncFillOp():
-                return op.size
+            case stream.AsyncUpdateOp() | stream.AsyncFillOp():
+                at = op.target
             case stream.AsyncDispatchOp():
-                return op.result_sizes[at.index]
+                tied = op.tied_argument(at.index)
+                if tied is None:
+                    return op.result_sizes[at.index]
+                at = op.arguments[tied]
             case stream.AsyncHostCallOp():
                 return op.sizes[at.index]
             case scf.ForOp():

@@ -84,7 +84,9 @@ class HalLowering:
                 return self.emit(f"global.store.{register_suffix(value.type)}", op.variable.leaf, value)
             case hal.AssertOp():
                 failed = self.scalars.emit("xor.i32", v(op.condition), self.scalars.constant(1, I32))
-                return self.emit("cond_fail", failed, op.message)
+                if not op.values and not op.is_argument:
+                    return self.emit("cond_fail", failed, op.message)
+                return self.emit("cond_fail.values", failed, int(op.is_argument), op.message, self.all(op.values))
             case hal.BufferAllocateOp():
                 return self.emit("hal.buffer.allocate", v(op.size))
             case hal.BufferLoadOp():

@@ -13,27 +13,26 @@ from tesselle.reference.stablehlo.shape import result_type
 from tesselle.support.dtypes import DType
 
 
+def sum_of_products(equation: str | list[Any], *operands: Array) -> Array:
+    """einsum, of complex numbers by their parts: BLAS makes nan of infinities by its own ways of multiplying them."""
+    if len(operands) == 2 and operands[0].dtype.kind == "c":
+        x, y = operands
+        real = sum_of_products(equation, x.real, y.real) - sum_of_products(equation, x.imag, y.imag)
+        result = np.empty(real.shape, x.dtype)
+        result.real = real
+        result.imag = sum_of_products(equation, x.real, y.imag) + sum_of_products(equation, x.imag, y.real)
+        return result
+    if isinstance(equation, str):
+        return np.asarray(np.einsum(equation, *operands, optimize=True))
+    *subscripts, last = equation
+    interleaved: list[Any] = [part for pair in zip(operands, subscripts, strict=True) for part in pair]
+    return np.asarray(np.einsum(*interleaved, last, optimize=True))
+
+
 def einsum(equation: str | list[Any], operands: tuple[Array, ...], out: DType) -> Array:
     """einsum with products and sums in `out`'s type (f32 for narrower floats), rounded at the end."""
     accumulator = np.dtype(np.int64) if out.is_bool else out.compute.numpy
-    casted = [widen(x).astype(accumulator) for x in operands]
-
-    def contract(*arrays: Array) -> Array:
-        if isinstance(equation, str):
-            return np.asarray(np.einsum(equation, *arrays, optimize=True))
-        *subscripts, last = equation
-        interleaved: list[Any] = [part for pair in zip(arrays, subscripts, strict=True) for part in pair]
-        return np.asarray(np.einsum(*interleaved, last, optimize=True))
-
-    if accumulator.kind == "c" and len(casted) == 2:
-        # BLAS makes nan of infinities by its own ways of multiplying complex numbers; XLA multiplies the parts.
-        x, y = casted
-        real = contract(x.real, y.real) - contract(x.imag, y.imag)
-        result = np.empty(real.shape, accumulator)
-        result.real = real
-        result.imag = contract(x.real, y.imag) + contract(x.imag, y.real)
-    else:
-        result = contract(*casted)
+    result = sum_of_products(equation, *(widen(x).astype(accumulator) for x in operands))
     return (result != 0) if out.is_bool else narrow(result, out.numpy)
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tesselle.dialects.stablehlo import control_flow as s
-from tesselle.dialects.stablehlo.custom_calls import custom_call_of, expand, shape_operands
+from tesselle.dialects.stablehlo.custom_calls import (
+    DYNAMIC_REDUCE_WINDOW,
+    SHAPE_ASSERTION,
+    custom_call_of,
+    expand,
+    shape_operands,
+)
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.types import TensorType
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
+from tesselle.reference.stablehlo.window import dynamic_reduce_window
 from tesselle.support.custom_calls import ArraySpec, host_function, how_to_register, run_host_call
-from tesselle.support.diagnostics import ExecutionError, Unsupported
+from tesselle.support.diagnostics import InvocationError, Unsupported, fill_in
 
 
 @region_semantics(s.WhileOp)
@@ -45,10 +52,13 @@ def composite(op: s.CompositeOp, runner: RegionRunner, *inputs: Array) -> list[A
 @region_semantics(s.CustomCallOp)
 def custom_call(op: s.CustomCallOp, runner: RegionRunner, *inputs: Array) -> list[Array]:
     """The registered host function; where there is none, the operations that the call expands to."""
-    if op.call_target_name == "shape_assertion":
+    if op.call_target_name == SHAPE_ASSERTION:
         if not inputs[0]:
-            raise ExecutionError("a promise about dynamic shapes does not hold", op.location, op.name)
+            text = str(op.attributes.get("error_message", "a promise about dynamic shapes does not hold"))
+            raise InvocationError(fill_in(text, [int(x) for x in inputs[1:]]), op.location, op.name)
         return []
+    if op.call_target_name == DYNAMIC_REDUCE_WINDOW:
+        return dynamic_reduce_window(op, runner, inputs)
     target = op.call_target_name
     function = runner.host_functions.get(target) or host_function(target)
     if function is not None:

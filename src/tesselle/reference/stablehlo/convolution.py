@@ -9,6 +9,7 @@ import numpy as np
 from tesselle.dialects.stablehlo import convolution as s
 from tesselle.reference.numerics import narrow, widen
 from tesselle.reference.registry import Array, semantics
+from tesselle.reference.stablehlo.contraction import sum_of_products
 from tesselle.reference.stablehlo.dynamic import ints
 from tesselle.reference.stablehlo.shape import pad, result_type
 from tesselle.reference.stablehlo.window import window_offsets, window_slice
@@ -44,10 +45,10 @@ def convolve(op: s.ConvolutionOp | s.DynamicConvOp, lhs: Array, rhs: Array, padd
         kernel = w[place].reshape(channels, group_count, features // group_count)
         if batch_groups > 1:
             split = piece.reshape(batch_groups, batch, *counts, channels)
-            out += np.einsum("gb...c,cgf->b...gf", split, kernel, optimize=True)
+            out += sum_of_products("gb...c,cgf->b...gf", split, kernel)
         else:
             split = piece.reshape(batch, *counts, groups, channels)
-            out += np.einsum("b...gc,cgf->b...gf", split, kernel, optimize=True)
+            out += sum_of_products("b...gc,cgf->b...gf", split, kernel)
     result = narrow(out.reshape(batch, *counts, features), out_dtype.numpy)
     order = (d.output_batch_dimension, *d.output_spatial_dimensions, d.output_feature_dimension)
     return result.transpose(np.argsort(order))

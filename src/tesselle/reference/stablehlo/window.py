@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tesselle.dialects.stablehlo import window as s
+from tesselle.dialects.stablehlo.control_flow import CustomCallOp
+from tesselle.dialects.stablehlo.custom_call_expansions import called_computation
+from tesselle.ir.core import Block
 from tesselle.reference.combine import single_fold
 from tesselle.reference.numerics import is_narrow, narrow, widen
 from tesselle.reference.registry import Array, RegionRunner, region_semantics
@@ -29,24 +33,53 @@ def window_slice(x: Array, offset: Sequence[int], counts: Sequence[int], strides
     ]
 
 
+@dataclass(frozen=True)
+class Windows:
+    """What a reduce_window walks over, one number for each dimension."""
+
+    window: Sequence[int]
+    strides: Sequence[int]
+    base_dilations: Sequence[int]
+    dilations: Sequence[int]
+    padding: Sequence[tuple[int, int]]
+
+
 @region_semantics(s.ReduceWindowOp)
 def reduce_window(op: s.ReduceWindowOp, runner: RegionRunner, *operands: Array) -> list[Array]:
+    windows = Windows(
+        op.window_dimensions,
+        op.strides_or_ones,
+        op.base_dilations_or_ones,
+        op.window_dilations_or_ones,
+        op.padding_or_zeros,
+    )
+    return _fold_windows(runner, op.body.block, operands, windows)
+
+
+def dynamic_reduce_window(op: CustomCallOp, runner: RegionRunner, operands: Sequence[Array]) -> list[Array]:
+    """custom_call @stablehlo.dynamic_reduce_window(inputs…, inits…, window, strides, dilations, dilations, padding)."""
+    count = 2 * len(op.results)
+    window, strides, base, dilations, flat = (tuple(int(n) for n in x.reshape(-1)) for x in operands[count:])
+    windows = Windows(window, strides, base, dilations, tuple(zip(flat[::2], flat[1::2], strict=True)))
+    return _fold_windows(runner, called_computation(op).block, operands[:count], windows)
+
+
+def _fold_windows(runner: RegionRunner, body: Block, operands: Sequence[Array], w: Windows) -> list[Array]:
     count = len(operands) // 2
     inputs, inits = operands[:count], operands[count:]
-    low, high = [p[0] for p in op.padding_or_zeros], [p[1] for p in op.padding_or_zeros]
-    interior = [d - 1 for d in op.base_dilations_or_ones]
+    low, high = [p[0] for p in w.padding], [p[1] for p in w.padding]
+    interior = [d - 1 for d in w.base_dilations]
     padded = [pad(x, i, low, high, interior) for x, i in zip(inputs, inits, strict=True)]
-    dilation, strides = op.window_dilations_or_ones, op.strides_or_ones
     counts = [
-        max(0, (size - ((w - 1) * d + 1)) // t + 1) if size else 0
-        for size, w, d, t in zip(padded[0].shape, op.window_dimensions, dilation, strides, strict=True)
+        max(0, (size - ((n - 1) * d + 1)) // t + 1) if size else 0
+        for size, n, d, t in zip(padded[0].shape, w.window, w.dilations, w.strides, strict=True)
     ]
-    wide = is_narrow(inputs[0]) and single_fold(op.body.block) is not None
+    wide = is_narrow(inputs[0]) and single_fold(body) is not None
     results = [np.broadcast_to(widen(i) if wide else i, counts) for i in inits]
-    for offset in window_offsets(op.window_dimensions, dilation):
-        pieces = [window_slice(x, offset, counts, strides) for x in padded]
+    for offset in window_offsets(w.window, w.dilations):
+        pieces = [window_slice(x, offset, counts, w.strides) for x in padded]
         pieces = [widen(p) for p in pieces] if wide else pieces
-        results = runner.run_elementwise(op.body.block, [*results, *pieces])
+        results = runner.run_elementwise(body, [*results, *pieces])
     return [narrow(np.broadcast_to(r, counts), x.dtype) for r, x in zip(results, inputs, strict=True)]
 
 

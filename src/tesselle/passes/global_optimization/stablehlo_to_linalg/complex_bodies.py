@@ -139,8 +139,8 @@ def _clamp(b: Builder, op: Op, args: list[Value]) -> Value:
     return _minimum(b, op, [_maximum(b, op, [x, low]), high])
 
 
-def _function(function: Callable[..., ce.Parts]) -> Emitter:
-    """One that computes in f64."""
+def in_f64(function: Callable[..., ce.Parts]) -> Emitter:
+    """The emitter of a function of parts in f64."""
 
     def emit(b: Builder, op: Op, args: list[Value]) -> Value:
         dtype = args[0].type
@@ -155,8 +155,8 @@ def _times(b: Builder, op: Op, args: list[Value]) -> Value:
 
 
 COMPLEX: dict[type[Op], Emitter] = {
-    **{cls: _function(f) for cls, f in ce.UNARY.items()},
-    **{cls: _function(f) for cls, f in ce.BINARY.items()},
+    **{cls: in_f64(f) for cls, f in ce.UNARY.items()},
+    **{cls: in_f64(f) for cls, f in ce.BINARY.items()},
     s.AbsOp: _absolute,
     s.AddOp: _pairwise(a.AddFOp),
     s.ClampOp: _clamp,

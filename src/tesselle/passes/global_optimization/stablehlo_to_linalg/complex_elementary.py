@@ -1,4 +1,6 @@
-"""Arithmetic and elementary functions of complex scalars, on their parts; tangents are in `complex_functions`.
+"""Arithmetic and elementary functions of complex scalars, on their parts.
+
+Angles and tangents are in `complex_functions`.
 
 complex<f32> is computed in f64 and rounded: no square overflows and every part comes out within 1 ULP. complex<f64> is
 computed by formulas that keep clear of overflow and cancellation. Infinities, zeros and branch cuts follow C's Annex G
@@ -23,7 +25,7 @@ _LARGE = 700.0
 """Above, e**x is near the end of the range and is multiplied in as two factors."""
 
 
-def _sorted(x: Parts) -> Parts:
+def by_size(x: Parts) -> Parts:
     """(larger, smaller) of |re x| and |im x|; nan in either makes one of them nan."""
     p, q = abs(x[0]), abs(x[1])
     above = p > q
@@ -38,7 +40,7 @@ def _is_zero(x: Parts) -> Condition:
     return x[0].equals(0.0) & x[1].equals(0.0)
 
 
-def _select(condition: Condition, x: Parts, y: Parts) -> Parts:
+def select(condition: Condition, x: Parts, y: Parts) -> Parts:
     return x[0].where(condition, y[0]), x[1].where(condition, y[1])
 
 
@@ -63,7 +65,7 @@ def _product(size: Expression, factor: Expression) -> Expression:
 
 def modulus(x: Parts) -> Expression:
     """The larger part times sqrt(1 + ratio**2)."""
-    larger, smaller = _sorted(x)
+    larger, smaller = by_size(x)
     ratio = (smaller / larger).where(larger > 0.0, smaller)
     size = larger * (ratio * ratio + 1.0).apply(m.SqrtOp)
     return size.number(math.inf).where(_is_infinite(x), size)
@@ -76,20 +78,20 @@ def multiply(x: Parts, y: Parts) -> Parts:
 def divide(x: Parts, y: Parts) -> Parts:
     """x / y with y scaled by its larger part. A zero divisor gives infinities, an infinite one zeros."""
     (a, b), (c, d) = x, y
-    larger, _ = _sorted(y)
+    larger, _ = by_size(y)
     c1, d1 = c / larger, d / larger
     size = c1 * c1 + d1 * d1
     real = (a * c1 + b * d1) / size / larger
     imaginary = (b * c1 - a * d1) / size / larger
     zero = c.number(0.0).with_sign_of(c)
-    result = _select(_is_zero(y), (a / zero, b / zero), (real, imaginary))
+    result = select(_is_zero(y), (a / zero, b / zero), (real, imaginary))
     # Of infinite numbers only the direction counts.
     a1, b1 = _direction(a), _direction(b)
     infinite = _infinity(a1 * c + b1 * d), _infinity(b1 * c - a1 * d)
-    result = _select(_is_infinite(x) & (larger < math.inf), infinite, result)
+    result = select(_is_infinite(x) & (larger < math.inf), infinite, result)
     c1, d1 = _direction(c), _direction(d)
     nothing = (a * c1 + b * d1) * 0.0, (b * c1 - a * d1) * 0.0
-    return _select(_is_infinite(y) & (_sorted(x)[0] < math.inf), nothing, result)
+    return select(_is_infinite(y) & (by_size(x)[0] < math.inf), nothing, result)
 
 
 def _direction(x: Expression) -> Expression:
@@ -129,7 +131,7 @@ def exponential_minus_one(x: Parts) -> Parts:
 
 def _log_modulus(x: Parts) -> Expression:
     """log |x|: near 1 by log1p(|x|**2 - 1) / 2, with the rounding errors of the squares added again."""
-    larger, smaller = _sorted(x)
+    larger, smaller = by_size(x)
     p, e = _square(larger)
     q, f = _square(smaller)
     near = 0.5 * (((p - 1.0) + q) + (e + f)).apply(m.Log1pOp)
@@ -159,7 +161,7 @@ def log_plus_one(x: Parts) -> Parts:
 def square_root(x: Parts) -> Parts:
     """t = sqrt((|a| + |x|) / 2): the part that a positive real part has, b / 2t the other one."""
     # Scaled by a power of four, so that |a| + |x| neither overflows nor loses bits.
-    larger, _ = _sorted(x)
+    larger, _ = by_size(x)
     huge, tiny = larger > 2.0**1000, larger < 2.0**-960
     scale = larger.number(2.0**-4).where(huge, larger.number(2.0**108).where(tiny, 1.0))
     back = larger.number(2.0**2).where(huge, larger.number(2.0**-54).where(tiny, 1.0))
@@ -178,18 +180,18 @@ def square_root(x: Parts) -> Parts:
 def reciprocal_square_root(x: Parts) -> Parts:
     """1 / w for w = sqrt x, with w scaled by its larger part."""
     root = square_root(x)
-    larger, _ = _sorted(root)
+    larger, _ = by_size(root)
     u, v = root[0] / larger, root[1] / larger
     size = u * u + v * v
     zero = size.number(0.0)
     inverse = u / size / larger, -v / size / larger
-    result = _select(_is_infinite(x), (zero.with_sign_of(root[0]), zero.with_sign_of(-root[1])), inverse)
-    return _select(_is_zero(x), (size.number(math.inf), size.number(math.nan)), result)
+    result = select(_is_infinite(x), (zero.with_sign_of(root[0]), zero.with_sign_of(-root[1])), inverse)
+    return select(_is_zero(x), (size.number(math.inf), size.number(math.nan)), result)
 
 
 def cube_root(x: Parts) -> Parts:
     """The principal one: the root of the modulus at a third of the angle."""
-    larger, smaller = _sorted(x)
+    larger, smaller = by_size(x)
     ratio = (smaller / larger).where(larger > 0.0, smaller)
     ratio = ratio.number(0.0).where(larger.equals(math.inf), ratio)
     size = larger.apply(m.CbrtOp) * (ratio * ratio + 1.0).apply(m.SqrtOp).apply(m.CbrtOp)
@@ -204,8 +206,8 @@ def power(x: Parts, y: Parts) -> Parts:
     exponent = _product(size, c) - d * angle, c * angle + _product(size, d)
     result = exponential(exponent)
     nothing, one = (c.number(0.0), c.number(0.0)), (c.number(1.0), c.number(0.0))
-    result = _select(_is_zero(x) & (c > 0.0), nothing, result)
-    return _select(_is_zero(y), one, result)
+    result = select(_is_zero(x) & (c > 0.0), nothing, result)
+    return select(_is_zero(y), one, result)
 
 
 def _times_cosh(b: Expression, factor: Expression) -> Expression:
@@ -241,22 +243,10 @@ def logistic(x: Parts) -> Parts:
 
 def sign(x: Parts) -> Parts:
     """x / |x|; 0 for 0."""
-    larger, _ = _sorted(x)
+    larger, _ = by_size(x)
     scaled = x[0] / larger, x[1] / larger
     size = (scaled[0] * scaled[0] + scaled[1] * scaled[1]).apply(m.SqrtOp)
-    return _select(_is_zero(x), x, (scaled[0] / size, scaled[1] / size))
-
-
-def angle(y: Parts, x: Parts) -> Parts:
-    """atan2(y, x) = -i log((x + iy) / sqrt(x**2 + y**2)), of numbers divided by the largest part of both."""
-    (p, _), (q, _) = _sorted(x), _sorted(y)
-    largest = p.where(p > q, q)
-    scale = largest.where((largest > 0.0) & (largest < math.inf), 1.0)
-    x, y = (x[0] / scale, x[1] / scale), (y[0] / scale, y[1] / scale)
-    direction = x[0] - y[1], x[1] + y[0]
-    (p, q), (r, t) = multiply(x, x), multiply(y, y)
-    real, imaginary = logarithm(divide(direction, square_root((p + r, q + t))))
-    return imaginary, -real
+    return select(_is_zero(x), x, (scaled[0] / size, scaled[1] / size))
 
 
 UNARY: dict[type[Op], Callable[[Parts], Parts]] = {
@@ -273,7 +263,6 @@ UNARY: dict[type[Op], Callable[[Parts], Parts]] = {
     s.SqrtOp: square_root,
 }
 BINARY: dict[type[Op], Callable[[Parts, Parts], Parts]] = {
-    s.Atan2Op: angle,
     s.DivideOp: divide,
     s.PowerOp: power,
 }

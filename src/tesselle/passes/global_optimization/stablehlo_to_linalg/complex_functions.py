@@ -18,7 +18,8 @@ from tesselle.dialects.core import math as m
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Op, Value
-from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX
+from tesselle.passes.global_optimization.stablehlo_to_linalg import complex_elementary as ce
+from tesselle.passes.global_optimization.stablehlo_to_linalg.complex_bodies import COMPLEX, in_f64
 from tesselle.passes.global_optimization.stablehlo_to_linalg.expressions import Expression
 from tesselle.passes.global_optimization.stablehlo_to_linalg.scalar_bodies import convert, dtype_of
 from tesselle.support.dtypes import F64
@@ -171,6 +172,30 @@ def tan(x: Expression, y: Expression) -> Parts:
     return imaginary, -real
 
 
+def atan2(y: Parts, x: Parts) -> Parts:
+    """-i log((x + iy) / sqrt(x**2 + y**2)), which is atan(y/x), or pi/2 - atan(x/y), but for multiples of pi.
+
+    The logarithm says which multiple it is. By itself it would be exact to an ULP of 1, not of a small result.
+    """
+    (p, _), (q, _) = ce.by_size(x), ce.by_size(y)
+    steep = q > p
+    largest = q.where(steep, p)
+    scale = largest.where((largest > 0.0) & (largest < math.inf), 1.0)
+    x, y = (x[0] / scale, x[1] / scale), (y[0] / scale, y[1] / scale)
+    (a, b), (c, d) = ce.multiply(x, x), ce.multiply(y, y)
+    direction = ce.divide((x[0] - y[1], x[1] + y[0]), ce.square_root((a + c, b + d)))
+    imaginary, turn = ce.logarithm(direction)
+    imaginary = -imaginary
+    real, near = atan(*ce.divide(ce.select(steep, x, y), ce.select(steep, y, x)))
+    real, near = (math.pi / 2 - real).where(steep, real), (-near).where(steep, near)
+    halves = ((turn - real) * (1 / math.pi)).apply(m.RoundEvenOp)
+    # The result lies between -pi and pi; the logarithm cannot tell them apart where the angle beyond is small.
+    halves = halves.where(real.equals(0.0), abs(halves).with_sign_of(-real))
+    real = real.where(halves.equals(0.0), real + halves * math.pi)
+    usable = (abs(real) < math.inf) & (abs(near) < math.inf)
+    return real.where(usable, turn), near.where(usable, imaginary)
+
+
 FUNCTIONS: dict[type[Op], Callable[[Expression, Expression], Parts]] = {
     c.AcosOp: acos,
     c.AcoshOp: acosh,
@@ -188,3 +213,4 @@ FUNCTIONS: dict[type[Op], Callable[[Expression, Expression], Parts]] = {
 """The functions of this file, as the parts of their results from the parts of their argument."""
 
 COMPLEX.update(dict.fromkeys((s.TanOp, s.TanhOp), emit))
+COMPLEX[s.Atan2Op] = in_f64(atan2)

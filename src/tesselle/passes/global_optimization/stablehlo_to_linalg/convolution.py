@@ -31,6 +31,7 @@ from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import (
     build_transpose,
 )
 from tesselle.passes.global_optimization.stablehlo_to_linalg.window import window_counts
+from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import I32, DType
 from tesselle.support.float_formats import format_of
@@ -124,6 +125,8 @@ def _convolve(
     if len(window) != spatial:
         raise Unsupported("a convolution whose window is dynamic is not supported", op.location, op.name)
     counts = window_counts(b, x, [1, *window, 1], [1, *strides, 1], [1, *dilations, 1])[1:-1]
+    channels = IndexBuilder(b).multiply(b.dim(w, spatial), groups)
+    b.require_equal(b.dim(x, spatial + 1), channels, "the number of features of the input of convolution")
     shape: list[Size] = [b.dim(x, 0), *counts, b.dim(w, spatial + 1)]
     init = b.fill(b.constant(0, accumulator), shape)
     return b.insert(ConvOp(x, w, init, tuple(strides), tuple(dilations), groups)).result

@@ -11,9 +11,11 @@ from tesselle.ir.affine import AffineMap
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value, constant_elements
 from tesselle.ir.types import TensorType
+from tesselle.passes.dispatch_creation.assertions import argument_dim, insert_assertion, place_text
 from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 from tesselle.passes.global_optimization.stablehlo_to_linalg.registry import Lowering, Size, lowering
 from tesselle.passes.global_optimization.stablehlo_to_linalg.shape import build_iota, build_pad, build_pad_at_run_time
+from tesselle.passes.index_arithmetic import IndexBuilder
 from tesselle.support.dtypes import INDEX
 
 
@@ -37,6 +39,8 @@ def dynamic_broadcast_in_dim(op: s.DynamicBroadcastInDimOp, b: Lowering) -> Valu
 
         return b.cast(build_broadcast(b, op.operand, shape, dims), op.result_type)
     sizes = [b.index_of(b.dim(op.operand, k)) for k in unsure]
+    for k, size in zip(unsure, sizes, strict=True):
+        _require_broadcastable(b, size, shape[dims[k]], k)
 
     def body(n: Builder, args: list[Value]) -> Value:
         place: list[Value] = []
@@ -56,6 +60,18 @@ def dynamic_broadcast_in_dim(op: s.DynamicBroadcastInDimOp, b: Lowering) -> Valu
     op_operand = op.operand
     result = b.elementwise(sizes, [AffineMap(rank, 0, ())] * len(sizes), shape, t.dtype, body)
     return b.cast(result, op.result_type)
+
+
+def _require_broadcastable(b: Lowering, size: Value, wanted: Size, axis: int) -> None:
+    """A dimension repeats, or is as large as that of the result."""
+    index = IndexBuilder(b)
+    one = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, size, b.index(1))).result
+    fits = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, size, index.value(wanted))).result
+    what = argument_dim(size)
+    text = f"{what.argument}: dimension {what.axis}" if what else f"dimension {axis} of what is broadcast"
+    message = f"{text} is {{0}}, but must be 1 or {{1}}{place_text(b.location)}"
+    either = b.insert(a.OrIOp(one, fits)).result
+    insert_assertion(b, either, message, (size, wanted), is_argument=what is not None)
 
 
 @lowering(s.DynamicIotaOp)
@@ -92,10 +108,15 @@ def real_dynamic_slice(op: s.RealDynamicSliceOp, b: Lowering) -> Value:
     steps = index_elements(b, op.strides)
     sizes: list[Size] = []
     for d, size in enumerate(op.result_type.shape):
-        if size is not None:
-            sizes.append(size)
-            continue
+        what = f"limit index {d} of real_dynamic_slice"
+        b.require_at_least(starts[d], 0, f"start index {d} of real_dynamic_slice")
+        b.require_at_most(limits[d], b.dim(op.operand, d), what)
+        b.require_at_least(limits[d], starts[d], what)
+        b.require_at_least(steps[d], 1, f"stride {d} of real_dynamic_slice")
         length = b.insert(a.SubIOp(limits[d], starts[d])).result
-        sizes.append(b.insert(a.CeilDivSIOp(length, steps[d])).result)
+        count = b.insert(a.CeilDivSIOp(length, steps[d])).result
+        if size is not None:
+            b.require_equal(count, size, f"dimension {d} of the result of real_dynamic_slice")
+        sizes.append(count if size is None else size)
     result = b.insert(tensor.ExtractSliceOp.of(op.operand, list(starts), sizes, list(steps))).result
     return b.cast(result, op.result_type)

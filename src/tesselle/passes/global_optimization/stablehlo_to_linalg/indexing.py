@@ -31,6 +31,7 @@ def clamped_offsets(b: Lowering, starts: Sequence[Value], operand: Value, sizes:
         if isinstance(whole, int) and isinstance(size, int):
             last = b.index(whole - size)
         else:
+            b.require_at_least(whole, size, f"dimension {d} of the operand")
             last = b.insert(a.SubIOp(b.index_of(whole), b.index_of(size))).result
         above = b.insert(a.MaxSIOp(index, b.index(0))).result
         offsets.append(b.insert(a.MinSIOp(above, last)).result)
@@ -88,6 +89,7 @@ def build_gather(
         if isinstance(whole, int) and isinstance(size, int):
             limits.append(whole - size)
         else:
+            b.require_at_least(whole, size, f"dimension {d} of the operand of gather")
             inputs.append(b.insert(a.SubIOp(b.index_of(whole), b.index_of(size))).result)
             maps.append(AffineMap(rank, 0, ()))
             limits.append(inputs[-1])

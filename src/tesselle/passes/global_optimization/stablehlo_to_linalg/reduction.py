@@ -121,6 +121,7 @@ def top_k(op: TopKOp, b: Lowering) -> list[Value]:
     greater = compare_scalars(inner, ComparisonDirection.GT, block.args[0], block.args[1], kind)
     inner.insert(YieldOp((greater,)))
     values, order = b.insert(SortOp((operand, positions), axis, Region([block]))).results
+    b.require_at_least(b.dim(operand, axis), op.k, f"dimension {axis} of the operand of top_k")
     sizes = [*b.dims(operand)[:-1], op.k]
     first = [b.insert(ExtractSliceOp.of(v, [0] * t.rank, sizes)).result for v in (values, order)]
     return [b.cast(v, tensor_type(r)) for v, r in zip(first, op.results, strict=True)]

@@ -13,6 +13,7 @@ from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value, constant_elements
 from tesselle.ir.types import Dim, TensorType
+from tesselle.passes.dispatch_creation.assertions import require
 from tesselle.support.diagnostics import Diagnostic, Unsupported
 from tesselle.support.dtypes import INDEX, DType
 
@@ -105,6 +106,18 @@ class Lowering(Builder):
     def reshape(self, value: Value, shape: Sequence[Size]) -> Value:
         """The same elements in another shape: the most specific of collapse_shape, expand_shape, reshape."""
         return build_reshape(self, value, shape)
+
+    def require_equal(self, size: Size, other: Size, what: str) -> None:
+        """The program fails unless two sizes are equal; `what` names the first where it is not that of an argument."""
+        require(self, arith.CmpIPredicate.EQ, size, other, what)
+
+    def require_at_least(self, size: Size, least: Size, what: str) -> None:
+        """The program fails unless `size` >= `least`; `what` names the first where it is not that of an argument."""
+        require(self, arith.CmpIPredicate.SGE, size, least, what)
+
+    def require_at_most(self, size: Size, most: Size, what: str) -> None:
+        """The program fails unless `size` <= `most`; `what` names the first where it is not that of an argument."""
+        require(self, arith.CmpIPredicate.SLE, size, most, what)
 
     # ------------------------------------------------------------------------------------------ loop nests
 

@@ -32,7 +32,11 @@ def scatter(op: s.ScatterOp, b: Lowering) -> list[Value]:
         indices = b.insert(ConcatOp(tuple(columns), len(shape) - 1)).result
         index_dims += n.input_batching_dims
     updates: list[Value] = []
+    wanted = b.dims(indices)[:-1]
     for u in op.updates:
+        batch = [d for d in range(tensor_type(u).rank) if d not in n.update_window_dims]
+        for k, (d, size) in enumerate(zip(batch, wanted, strict=True)):
+            b.require_equal(b.dim(u, d), size, f"dimension {d} of the updates of scatter, for dimension {k} of indices")
         axes = range(tensor_type(u).rank)
         order = [*(d for d in axes if d not in n.update_window_dims), *n.update_window_dims]
         updates.append(build_transpose(b, u, order))

@@ -270,7 +270,8 @@ def build_pad(
             return _pad_by_index(b, value, padding_value, low, high)
         else:
             sizes = []
-            for d, c in zip(b.dims(value), cut, strict=True):
+            for axis, (d, c) in enumerate(zip(b.dims(value), cut, strict=True)):
+                b.require_at_least(d, c, f"dimension {axis} of the operand of pad")
                 sizes.append(d - c if isinstance(d, int) else b.insert(a.SubIOp(d, b.index(c))).result)
             value = b.insert(tensor.ExtractSliceOp.of(value, offsets, sizes)).result
         t = tensor_type(value)
@@ -397,6 +398,10 @@ def set_dimension_size(op: s.SetDimensionSizeOp, b: Lowering) -> Value:
     from tesselle.passes.global_optimization.stablehlo_to_linalg.host_scalars import index_elements
 
     sizes = b.dims(op.operand)
+    whole = sizes[op.dimension]
     (sizes[op.dimension],) = index_elements(b, op.size)
+    what = f"the size that dimension {op.dimension} is set to"
+    b.require_at_least(sizes[op.dimension], 0, what)
+    b.require_at_most(sizes[op.dimension], whole, what)
     result = b.insert(tensor.ExtractSliceOp.of(op.operand, [0] * len(sizes), sizes)).result
     return b.cast(result, tensor_type(op.results[0]))

@@ -13,7 +13,7 @@ left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tesselle.dialects.core import arith, func, scf
@@ -26,8 +26,10 @@ from tesselle.ir.rewrite import eliminate_dead_code, is_constant
 from tesselle.ir.types import TensorType
 from tesselle.passes.dispatch_creation.host_scalars import is_scalar_arithmetic
 from tesselle.passes.dispatch_creation.shapes import Shapes, forwarded
-from tesselle.passes.dispatch_creation.size_facts import SizeFacts
+from tesselle.passes.global_optimization.check_shapes import equal_sizes
+from tesselle.passes.global_optimization.fold_index_ranges import fold_index_ranges
 from tesselle.passes.index_arithmetic import IndexBuilder, Size
+from tesselle.passes.index_facts import IndexFacts
 from tesselle.support.dtypes import INDEX
 
 ControlFlow = scf.ForOp | scf.WhileOp | scf.IfOp
@@ -118,13 +120,14 @@ class _Carrying:
     def run(self) -> None:
         ops = [op for op in self.function.walk() if isinstance(op, ControlFlow)]
         # Inner ones first: what branches compute of sizes from outside moves out of them.
-        handings = [way for op in reversed(ops) for way in _handings(op)]
-        if not handings:
+        if not any(True for op in ops for _ in _handings(op)):
             return
+        fold_index_ranges(self.function)  # StableHLO computes sizes in i32: so that equal ones are seen to be equal
+        handings = [way for op in reversed(ops) for way in _handings(op)]
         while found := self._find(handings):
             for way, axis in found:
                 self._hand_on(way, axis)
-        self._fill_in()
+        self._fill_in(handings)
         eliminate_dead_code(self.function)
 
     # ------------------------------------------------------------------------------------------ the proof
@@ -133,7 +136,7 @@ class _Carrying:
         """The dimensions of which the assumption does not hold that they stay."""
         shapes = _Assumption(self.carried)
         found: list[tuple[_Handing, int]] = []
-        facts: dict[Op, SizeFacts] = {}
+        facts: dict[Op, IndexFacts] = {}
         for way in handings:
             known = facts.get(way.op)
             if known is None:
@@ -150,17 +153,17 @@ class _Carrying:
                     found.append((way, axis))
         return found
 
-    def _facts(self, op: ControlFlow, shapes: Shapes) -> SizeFacts:
+    def _facts(self, op: ControlFlow, shapes: Shapes) -> IndexFacts:
         """What is known where `op` ends an iteration: what its body and everything in front of it has checked."""
-        facts = SizeFacts()
-        if not isinstance(op, scf.IfOp):
-            for region in op.regions:
-                facts.learn_from(region.block, shapes)
+        facts = IndexFacts.of_function(self.function)
         at: Op | None = op
         while at is not None and at is not self.function:
             assert at.parent is not None
-            facts.learn_from(_in_front_of(at, at.parent), shapes)
+            _learn(facts, _in_front_of(at, at.parent), shapes)
             at = at.parent_op
+        if not isinstance(op, scf.IfOp):
+            for region in op.regions:
+                _learn(facts, region.block, shapes)
         return facts
 
     # ------------------------------------------------------------------------------------------ the change
@@ -181,7 +184,7 @@ class _Carrying:
                 new = way.op.add_results([INDEX])[0]
             self.carried.setdefault(target, {})[axis] = new
 
-    def _fill_in(self) -> None:
+    def _fill_in(self, handings: Sequence[_Handing]) -> None:
         """The sizes that are handed on, now that all of them have values; then nobody asks for the old ones."""
         shapes = _Assumption(self.carried)
         for position in self.positions:
@@ -190,13 +193,33 @@ class _Carrying:
             for holder, place, value in zip(position.holders, position.operands, values, strict=True):
                 size = shapes.of(value)[position.axis]
                 holder.set_operand(place, IndexBuilder(Builder.before_op(holder)).value(size))
-        for target in self.carried:
+        targets = {target: way.op for way in handings for target in way.targets}
+        for target, op in targets.items():
             dims = shapes.dynamic(target)
+            others = [r for r in op.regions if r is not target.parent_region]
+            inside = [d for d in dims if any(r.is_ancestor_of(d.parent_region) for r in others)]
+            if target not in self.carried and not inside:
+                continue
+            for d in inside:
+                _comes_from_outside(d, op)  # moves it there
             owner = target.owner
-            b = Builder.after_op(owner) if isinstance(owner, Op) else Builder(owner, owner.first, owner.terminator.location)
+            b = (
+                Builder.after_op(owner)
+                if isinstance(owner, Op)
+                else Builder(owner, owner.first, owner.terminator.location)
+            )
             tie = b.insert(flow.TensorTieShapeOp(target, dims))
             tie.result.name_hint = target.name_hint
             target.replace_uses_if(tie.result, lambda user, _, tie=tie: user is not tie)
+
+
+def _learn(facts: IndexFacts, ops: Iterable[Op], shapes: Shapes) -> None:
+    """What holds behind `ops`, which all run: assertions, and loop nests, of which check-shapes makes them."""
+    for op in ops:
+        if isinstance(op, flow.AssertOp):
+            facts.learn(op.condition)
+        for _, _, size, expected in equal_sizes(op, shapes):
+            facts.learn_equal(size, expected)
 
 
 def _in_front_of(op: Op, block: Block) -> Iterator[Op]:
