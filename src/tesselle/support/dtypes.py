@@ -29,6 +29,7 @@ class Kind(enum.Enum):
     COMPLEX = "complex"
     INDEX = "index"
     QUANTIZED = "quantized"
+    OPAQUE = "opaque"
 
 
 class DType(Type):
@@ -84,6 +85,11 @@ class DType(Type):
     def is_quantized(self) -> bool:
         """Integers that stand for floats: `tesselle.ir.quantized.QuantizedType`."""
         return self.kind is Kind.QUANTIZED
+
+    @property
+    def is_opaque(self) -> bool:
+        """A handle or a string of a source program, which no operation on numbers takes: `tesselle.dialects.tf_type`."""
+        return self.kind is Kind.OPAQUE
 
     @property
     def is_index(self) -> bool:

@@ -309,14 +309,39 @@ class AttributeParser(TypeParser):
             self.fail(f"elements need a static shape, found {t}", at)
         return t
 
-    def _dense(self) -> DenseElements:
+    def _holds_strings(self, start: int) -> bool:
+        """Whether the first element of the nested list at token `start` is a string."""
+        at = start
+        while self.tokens[at] == "[":
+            at += 1
+        return self.tokens[at][:1] == '"'
+
+    def _strings(self, start: int) -> OpaqueAttr | None:
+        """`"…">: type`, or a nested list of strings, kept as text where the type is not one of numbers."""
+        tokens = self.tokens
+        at = self.pos
+        while tokens[at][:1] in ('"', "[", "]", ","):
+            at += 1
+        if tokens[at] != ">" or tokens[at + 1] != ":" or at == self.pos:
+            return None
+        before, self.pos = self.pos, at + 1
+        if self._elements_type().dtype.is_opaque:
+            return OpaqueAttr(self.text_between(start, self.pos))
+        self.pos = before
+        return None
+
+    def _dense(self) -> DenseElements | OpaqueAttr:
+        begin = self.pos
         self.pos += 1
         self.expect("<")
         tokens = self.tokens
         start = self.pos
         token = tokens[start]
         try:
-            if token[:1] == '"':
+            if token[:1] == '"' or (token == "[" and self._holds_strings(start)):
+                strings = self._strings(begin)
+                if strings is not None:
+                    return strings
                 if token[:3] not in ('"0x', '"0X') or len(token) < 4:
                     self.unexpected("a string of hexadecimal data")
                 self.pos += 1

@@ -1,6 +1,7 @@
 """Input: a program as its producer wrote it becomes StableHLO without calls, composites and tuples."""
 
 from tesselle.ir.passes import Pass
+from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
 from tesselle.passes.input.create_initializer import CreateInitializer
 from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
@@ -27,6 +28,7 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
         InlineCalls(),
         PromoteGlobals(),
         DropShardings(),
+        ConvertTfToStablehlo(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandWindows(),
@@ -47,6 +49,7 @@ INPUT_PASSES = input_passes()
 
 __all__ = [
     "INPUT_PASSES",
+    "ConvertTfToStablehlo",
     "CreateInitializer",
     "DropShardings",
     "ExpandChecks",

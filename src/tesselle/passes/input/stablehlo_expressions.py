@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from tesselle.dialects.chlo.elementwise import ConstantLikeOp
+from tesselle.dialects.core.complex import ComplexAttr
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo import shape as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
 from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSliceOp
-from tesselle.ir.attributes import DenseElements, FloatAttr, IntegerAttr
+from tesselle.ir.attributes import Attribute, DenseElements, FloatAttr, IntegerAttr
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Region, Value
 from tesselle.ir.types import TensorType
@@ -38,8 +39,7 @@ class Tensor:
         t = self.type
         if t.is_static:
             return splat(self.b, value, t)
-        kind = FloatAttr if t.dtype.is_float else IntegerAttr
-        return self._of(ConstantLikeOp, self.value, kind(value, t.dtype))
+        return self._of(ConstantLikeOp, self.value, _number_attribute(value, t.dtype))
 
     def _of(self, cls: Any, *args: Any) -> Tensor:
         return Tensor(self.b, self.b.insert(cls(*args)).result)
@@ -87,6 +87,19 @@ class Tensor:
 
     def __le__(self, other: Tensor | int | float) -> Tensor:
         return self.compare(ComparisonDirection.LE, other)
+
+    def __gt__(self, other: Tensor | int | float) -> Tensor:
+        return self.compare(ComparisonDirection.GT, other)
+
+    def __ge__(self, other: Tensor | int | float) -> Tensor:
+        return self.compare(ComparisonDirection.GE, other)
+
+    def __truediv__(self, other: Tensor | int | float) -> Tensor:
+        """Of integers cut towards zero."""
+        return self._of(e.DivideOp, self.value, self._other(other))
+
+    def __neg__(self) -> Tensor:
+        return self._of(e.NegateOp, self.value)
 
     def equals(self, other: Tensor | int | float) -> Tensor:
         return self.compare(ComparisonDirection.EQ, other)
@@ -136,6 +149,15 @@ class Tensor:
         starts = tuple(index.value if d == axis else zero.value for d in range(len(shape) + 1))
         update = part.reshape([*shape[:axis], 1, *shape[axis:]])
         return self._of(DynamicUpdateSliceOp, self.value, update.value, starts)
+
+
+def _number_attribute(value: Any, dtype: DType) -> Attribute:
+    """A number with its type."""
+    if dtype.is_bool:
+        return bool(value)
+    if dtype.is_complex:
+        return ComplexAttr(complex(value), dtype)
+    return FloatAttr(float(value), dtype) if dtype.is_float else IntegerAttr(int(value), dtype)
 
 
 def splat(b: Builder, value: Any, t: TensorType) -> Tensor:

@@ -1,0 +1,88 @@
+"""Functions of TensorFlow to convert and compare: what they compute, and for which shapes.
+
+`tf` is put in by the process that runs them (`tf_worker.py`); the tests themselves do not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+tf: Any = None
+
+Sizes = Mapping[str, int]
+Values = Callable[[np.random.Generator, tuple[int, ...], str], Any]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An argument: a dimension is a number, or a name for one that differs from call to call."""
+
+    shape: tuple[int | str, ...]
+    dtype: str = "float32"
+    values: Values | None = None
+
+    def at(self, sizes: Sizes) -> tuple[int, ...]:
+        return tuple(sizes[d] if isinstance(d, str) else d for d in self.shape)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function with the shapes it is called with. `state`: makes an object with variables, whose methods are called."""
+
+    function: Callable[..., Any]
+    specs: tuple[Spec, ...]
+    runs: tuple[Sizes, ...]
+    tolerance: float = 2e-6
+    state: Callable[[], Any] | None = None
+    calls: int = 1
+
+
+NAMES = "nmkltw"
+
+
+def case(
+    function: Callable[..., Any],
+    *specs: Spec | tuple[Any, ...],
+    runs: Sequence[Sizes] | None = None,
+    tolerance: float = 2e-6,
+    state: Callable[[], Any] | None = None,
+    calls: int = 1,
+) -> Case:
+    """A case; without `runs` every name has different sizes, then 1, then 0."""
+    found = tuple(s if isinstance(s, Spec) else Spec(*s) for s in specs)
+    names = sorted({d for s in found for d in s.shape if isinstance(d, str)})
+    if runs is None:
+        runs = [{name: 3 + i for i, name in enumerate(names)}, dict.fromkeys(names, 1), dict.fromkeys(names, 0)]
+        if not names:
+            runs = [{}]
+    return Case(function, found, tuple(runs), tolerance, state, calls)
+
+
+def below(limit: int) -> Values:
+    """Integers in [0, limit)."""
+    return lambda rng, shape, dtype: rng.integers(0, max(limit, 1), shape).astype(dtype)
+
+
+def between(low: float, high: float) -> Values:
+    return lambda rng, shape, dtype: rng.uniform(low, high, shape).astype(dtype)
+
+
+def exactly(value: Any) -> Values:
+    return lambda rng, shape, dtype: np.broadcast_to(np.asarray(value, dtype), shape).copy()
+
+
+def sample(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:
+    """Numbers of both signs."""
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.startswith("uint"):
+        return rng.integers(0, 20, shape).astype(dtype)
+    if dtype.startswith("int"):
+        return rng.integers(-9, 9, shape).astype(dtype)
+    if dtype.startswith("complex"):
+        return (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(dtype)
+    return rng.normal(size=shape).astype(dtype)

@@ -1,0 +1,100 @@
+"""A process of its own: `python tf_worker.py MODULE FOLDER` writes what TensorFlow makes of the cases of a module.
+
+For every case there is a folder with `program.mlir`, the function in TensorFlow's dialect with inferred shapes, and
+`calls.npz`, the arguments and results of every call; or `error.txt`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PREPARE = (
+    "func.func(tf-executor-graph-pruning,tf-executor-to-functional-conversion),"
+    "tf-guarantee-all-funcs-one-use,tf-shape-inference,inline,symbol-dce,canonicalize,"
+    "tf-guarantee-all-funcs-one-use,tf-shape-inference,canonicalize"
+)
+
+
+def prepared(module: Any, name: str) -> str:
+    """The text of the function `name` of a module that is saved and read again."""
+    import tensorflow as tf
+    from tensorflow.mlir.experimental import convert_saved_model, run_pass_pipeline
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder)
+        text = convert_saved_model(folder, name, False)
+    text = re.sub(r'exported_names = \["([^"]+)"[^\]]*\]', r'exported_names = ["\1"]', text)
+    found = re.search(rf'func\.func @("[^"]+"|\S+?)\(.*exported_names = \["{name}"\]', text)
+    assert found is not None, text
+    text = re.sub(rf"@{re.escape(found[1])}(?![\w$.-])", f"@{name}", text)
+    return run_pass_pipeline(text, PREPARE, False)
+
+
+def arrays(value: Any) -> list[Any]:
+    """The tensors of a result, in the order of its signature."""
+    import tensorflow as tf
+
+    return [np.asarray(x) for x in tf.nest.flatten(value)]
+
+
+def run(case: Any, cases: Any, folder: Path) -> None:
+    import tensorflow as tf
+
+    specs = [
+        tf.TensorSpec([None if isinstance(d, str) else d for d in s.shape], getattr(tf, s.dtype)) for s in case.specs
+    ]
+    module = tf.Module() if case.state is None else case.state()
+    body = case.function if case.state is None else lambda *args: case.function(module, *args)
+    module.call = tf.function(body, input_signature=specs, autograph=False)
+    (folder / "program.mlir").write_text(prepared(module, "call"))
+    found: dict[str, Any] = {}
+    rng = np.random.default_rng(7)
+    for i, sizes in enumerate(case.runs):
+        args = [(s.values or cases.sample)(rng, s.at(sizes), s.dtype) for s in case.specs]
+        for k, a in enumerate(args):
+            found[f"{i}/argument/{k}"] = a
+        for c in range(case.calls):
+            for k, r in enumerate(arrays(module.call(*(tf.constant(a) for a in args)))):
+                found[f"{i}/result/{c}/{k}"] = r
+    np.savez(folder / "calls.npz", **found)
+
+
+def main(module_name: str, target: str) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import tensorflow as tf
+
+    import tf_cases
+
+    tf_cases.tf = tf
+    module = importlib.import_module(module_name)
+    module.tf = tf
+    wanted = set(sys.argv[3:])
+    for name, case in module.CASES.items():
+        if wanted and name not in wanted:
+            continue
+        folder = Path(target) / name
+        folder.mkdir(parents=True)
+        child = os.fork()  # TensorFlow may abort
+        if child == 0:
+            try:
+                run(case, tf_cases, folder)
+            except BaseException:
+                (folder / "error.txt").write_text(traceback.format_exc())
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            (folder / "error.txt").write_text(f"TensorFlow ended with status {status}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
