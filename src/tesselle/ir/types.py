@@ -21,6 +21,7 @@ __all__ = [
     "TokenType",
     "TupleType",
     "Type",
+    "UnrankedTensorType",
     "VectorType",
     "dims_compatible",
     "shapes_compatible",
@@ -87,6 +88,16 @@ class TensorType(ShapedType):
 
     def with_shape(self, shape: Sequence[Dim]) -> TensorType:
         return TensorType(tuple(shape), self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class UnrankedTensorType(Type):
+    """`tensor<*xf32>`: a tensor of which not even the rank is known; programs of TensorFlow have such values."""
+
+    dtype: DType
+
+    def __str__(self) -> str:
+        return f"tensor<*x{self.dtype}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +196,9 @@ def types_compatible(a: Type, b: Type) -> bool:
     """Whether two types may describe the same value: equal up to dynamic dimensions and encodings."""
     if a == b:
         return True
+    if isinstance(a, UnrankedTensorType) or isinstance(b, UnrankedTensorType):
+        ranked = (TensorType, UnrankedTensorType)
+        return isinstance(a, ranked) and isinstance(b, ranked) and a.dtype == b.dtype
     if isinstance(a, TensorType) and isinstance(b, TensorType):
         return a.dtype == b.dtype and shapes_compatible(a.shape, b.shape)
     if isinstance(a, TupleType) and isinstance(b, TupleType):

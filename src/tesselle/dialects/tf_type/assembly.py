@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tesselle.dialects.tf_type.types import OpaqueType, Subtype, other, resource, variant
 from tesselle.ir.text.parser import Parser
 from tesselle.ir.text.registry import TYPE_PARSERS
-from tesselle.ir.types import TensorType
+from tesselle.ir.types import TensorType, UnrankedTensorType
 from tesselle.support.dtypes import DTYPES
 
 _UNRANKED = re.compile(r"tensor<\s*\*\s*x\s*(.+)>")
@@ -49,6 +49,8 @@ def _subtype(p: Parser) -> Subtype:
                 p.unexpected("an element type", at)
             return Subtype(None, t)
     t = p.type()
+    if isinstance(t, UnrankedTensorType):
+        return Subtype(None, t.dtype)
     if not isinstance(t, TensorType):
         p.unexpected("a tensor type", at)
     return Subtype(t.shape, t.dtype)

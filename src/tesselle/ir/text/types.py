@@ -21,6 +21,7 @@ from tesselle.ir.types import (
     TokenType,
     TupleType,
     Type,
+    UnrankedTensorType,
     VectorType,
 )
 from tesselle.support.diagnostics import Unsupported
@@ -29,6 +30,7 @@ from tesselle.support.dtypes import DTYPES, DType
 _SIMPLE = re.compile(r"(tensor|vector|memref)<((?:(?:\d+|\?)x)*)([A-Za-z]\w*|complex<f(?:32|64)>)>")
 _SHAPED = re.compile(r"(tensor|vector|memref)<\s*((?:(?:\d+|\?)\s*x\s*)*)([^,]+?)\s*(?:,(.*))?>", re.DOTALL)
 _OF_DIALECT_TYPE = re.compile(r"(tensor|vector|memref)<\s*((?:(?:\d+|\?)\s*x\s*)*)(!.*)>", re.DOTALL)
+_UNRANKED = re.compile(r"tensor<\s*\*\s*x\s*([\w<>]+?)\s*>")
 _STRIDED = re.compile(r"strided<\[([^\]]*)\](?:\s*,\s*offset\s*:\s*(\?|\d+))?>")
 _MAX_DIM = 2**63 - 1
 _MISSING_TYPES = re.compile(r"(?:[us]?i\d+|f\d+\w*|tf32|none)")
@@ -42,6 +44,7 @@ class TypeParser(Lexer, ABC):
     def __init__(self, text: str, file: str) -> None:
         super().__init__(text, file)
         self._types: dict[str, Type] = dict(DTYPES)
+        self.allows_unranked = '"tf.' in text
 
     def type(self) -> Type:
         """Read a type, function types among them."""
@@ -105,7 +108,7 @@ class TypeParser(Lexer, ABC):
                 return self._shaped_of_dialect(of_dialect)
             general = _SHAPED.fullmatch(token)
             if token[7:].lstrip().startswith("*"):
-                self.unsupported_type("tensors without a rank are not supported", self.pos)
+                return self._unranked(token)
             if general is None or not (general[3][0].isalpha() or general[3][0] == "!"):
                 self.fail(f"malformed type {describe(token)}")
             kind, dims, element, rest = general[1], "".join(general[2].split()), general[3], general[4]
@@ -118,6 +121,14 @@ class TypeParser(Lexer, ABC):
                 self.fail(f"malformed type {describe(token)}")
             return VectorType(shape, dtype)
         return self._memref(shape, dtype, rest)
+
+    def _unranked(self, token: str) -> Type:
+        """`tensor<*xf32>`, which only programs with operations of TensorFlow may hold."""
+        m = _UNRANKED.fullmatch(token)
+        dtype = DTYPES.get(m[1]) if m is not None else None
+        if dtype is None or not self.allows_unranked:
+            self.unsupported_type("tensors without a rank are not supported", self.pos)
+        return UnrankedTensorType(dtype)
 
     def _shaped_of_dialect(self, m: re.Match[str]) -> Type:
         """A shaped type whose element type is written `!dialect.type<…>`, or an alias."""

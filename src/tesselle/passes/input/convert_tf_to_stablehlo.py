@@ -20,9 +20,11 @@ from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
-from tesselle.ir.types import TensorType, Type, types_compatible
+from tesselle.ir.types import FunctionType, TensorType, Type, UnrankedTensorType, types_compatible
+from tesselle.ir.verify import has_unranked
 from tesselle.passes.input.known_sizes import KnownSizes
 from tesselle.passes.input.tf_to_stablehlo import LOWERINGS, TfBuilder
+from tesselle.passes.input.tf_to_stablehlo.ranks import give_ranks
 from tesselle.support.diagnostics import Diagnostic, Unsupported, VerifyError
 
 
@@ -63,6 +65,8 @@ class _Conversion:
             for region in op.regions:
                 for inner in region.blocks:
                     self.block(inner)
+            if isinstance(op, FuncReturnOp):
+                _give_result_types(op)
             if isinstance(op, FuncReturnOp | ReturnOp):
                 _cast_operands(op, _expected_types(op))
 
@@ -74,6 +78,14 @@ class _Conversion:
         if function is None:
             self.failures.append(_not_supported(op))
             return
+        if has_unranked(op):
+            known = not any(isinstance(v.type, UnrankedTensorType) for v in op.operands) and give_ranks(op)
+            if not known:
+                text = f"{op.name} of tensors whose rank is not known is not supported"
+                self.failures.append(Diagnostic(text, op.location, f"{op.name}.rank"))
+                return
+            op.verify_types()
+            op.check()
         try:
             result = function(op, TfBuilder(op, self.known))
         except Unsupported as error:
@@ -114,6 +126,19 @@ def _cast_operands(op: Op, types: list[Type]) -> None:
     for i, (v, t) in enumerate(zip(op.operands, types, strict=False)):
         if v.type != t and types_compatible(v.type, t):
             op.set_operand(i, _cast(b, v, t))
+
+
+def _give_result_types(op: FuncReturnOp) -> None:
+    """Results without a rank have the types that are known by now."""
+    function = op.parent_op
+    if not isinstance(function, FuncOp):
+        return
+    t = function.function_type
+    if any(isinstance(r, UnrankedTensorType) for r in t.results):
+        results = [
+            v.type if isinstance(r, UnrankedTensorType) else r for v, r in zip(op.operands, t.results, strict=True)
+        ]
+        function.function_type = FunctionType(t.inputs, tuple(results))
 
 
 def _expected_types(op: Op) -> list[Type]:

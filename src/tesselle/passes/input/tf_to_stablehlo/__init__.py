@@ -1,12 +1,24 @@
 """The lowerings from TensorFlow's operations to StableHLO; importing this package registers all of them."""
 
-from tesselle.passes.input.tf_to_stablehlo import cumulative, elementwise, indexing, reduction, shape, slicing, sorting
+from tesselle.passes.input.tf_to_stablehlo import (
+    contraction,
+    convolution,
+    cumulative,
+    elementwise,
+    indexing,
+    reduction,
+    shape,
+    slicing,
+    sorting,
+)
 from tesselle.passes.input.tf_to_stablehlo.builder import TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.registry import LOWERINGS
 
 __all__ = [
     "LOWERINGS",
     "TfBuilder",
+    "contraction",
+    "convolution",
     "cumulative",
     "elementwise",
     "indexing",

@@ -11,7 +11,7 @@ from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.stablehlo.control_flow import ReturnOp
 from tesselle.dialects.stablehlo.reduction import ReduceOp
 from tesselle.dialects.tf import reduction as tf
-from tesselle.dialects.tf.shape import BroadcastGradientArgsOp
+from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ReshapeOp
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType
 from tesselle.passes.input.stablehlo_builder import StablehloBuilder
@@ -58,7 +58,8 @@ _ON_SIZES: dict[type[Op], Callable[[TfBuilder, Size, Size], Size]] = {
 def reduction(op: tf.ReductionOp, b: TfBuilder) -> Value:
     source = op.reduction_indices.defining_op
     if isinstance(source, BroadcastGradientArgsOp) and isinstance(op, tf.SumOp):
-        return _sum_to(op, b, source.s0 if op.reduction_indices is source.results[0] else source.s1)
+        own, other = (source.s0, source.s1) if op.reduction_indices is source.results[0] else (source.s1, source.s0)
+        return _sum_to(op, b, b.elements(own), b.size(other, 0))
     rank = b.rank(op.input)
     axes = b.axes(op.reduction_indices, rank, "reduction_indices")
     if rank == 1 and axes and type(op) in _ON_SIZES and not op.keep_dims:
@@ -104,17 +105,20 @@ def _of_sizes(op: tf.ReductionOp, b: TfBuilder) -> Value | None:
     return b.value_of(found, b.dtype(op.input))
 
 
-def _sum_to(op: tf.SumOp, b: TfBuilder, shape: Value) -> Value:
-    """The sum over the dimensions along which an operand of `shape` was repeated: the gradient of that operand.
+def _sum_to(op: tf.SumOp, b: TfBuilder, target: list[Size], others: int) -> Value:
+    """The sum over the dimensions along which an operand was repeated: the gradient of that operand.
 
+    `target` is the operand's shape, or the part of it that broadcasts; the other operand's has `others` dimensions.
     A dimension whose size in `shape` is known when the program runs only is summed when that is 1.
     """
     x = op.input
     rank = b.rank(x)
-    target = b.elements(shape)
-    if len(target) > rank or not op.keep_dims:
+    # Without the dimensions that are summed the rank is not known: the operation behind must say the shape.
+    reshaped = op.keep_dims or all(isinstance(user, ReshapeOp) for user in op.results[0].users)
+    if len(target) > rank or others > rank or not reshaped:
         b.unsupported("reduction_indices", "the axes must be known when the program is compiled")
-    wanted: list[Size] = [*[1] * (rank - len(target)), *target]
+    repeated = max(len(target), others)
+    wanted: list[Size] = [*[1] * (repeated - len(target)), *target]
     open_: list[int] = []
     summed: list[int] = []
     for d, n in enumerate(wanted):
