@@ -15,7 +15,7 @@ from tesselle.ir.core import Op, Value, constant_elements
 from tesselle.ir.passes import Fact, Pass, register_pass
 from tesselle.ir.rewrite import eliminate_dead_code
 from tesselle.passes.dispatch_creation.host_scalars import is_host_scalar
-from tesselle.passes.dispatch_creation.shapes import Shapes, same_size
+from tesselle.passes.dispatch_creation.shapes import Shapes
 from tesselle.passes.index_arithmetic import IndexBuilder, Size, fold
 
 
@@ -66,7 +66,7 @@ def _reshape(op: Op, source: Value, shapes: Shapes) -> None:
     dims = shapes.dynamic(result)
     b = Builder.before_op(op)
     # Of equal types with several open dimensions the sizes may still differ: [n, m] as [m, n].
-    if source.type == result.type and all(map(same_size, shapes.of(source), shapes.of(result))):
+    if source.type == result.type and all(map(shapes.same, shapes.of(source), shapes.of(result))):
         op.replace_with(source)
     else:
         op.replace_with(b.insert(flow.TensorReshapeOp(source, dims, tensor_type(result))).result)
