@@ -4,7 +4,7 @@ For every model there is a folder: `saved_model`, as TensorFlow or Keras writes 
 the calls, with their arguments and results; `arrays.npz`, the arrays that it names by number. Or `error.txt`.
 
     {"calls": [{"function": "step", "positional": [VALUE, …], "keyword": {"x": VALUE}, "result": VALUE}, …],
-     "variables": {"kernel": VALUE, …}}                                                  after the last call
+     "variables": {"kernel": [VALUE, VALUE], …}}                        before the first call and after the last
     VALUE   3, the array of this number; {"list": […]}, {"tuple": […]}, {"dict": {…}}, {"namedtuple": […]}
 """
 
@@ -476,6 +476,7 @@ def write(name: str, folder: Path) -> None:
     else:
         tf.saved_model.save(made.module, path, signatures=made.signatures)
     arrays = _Arrays()
+    before = {k: arrays.encode(v.numpy()) for k, v in made.variables.items()}
     calls: list[Any] = []
     for c in made.calls:
         arguments = {
@@ -485,7 +486,7 @@ def write(name: str, folder: Path) -> None:
         tensors = Call(c.function, _as_tensors(list(c.positional)), _as_tensors(dict(c.keyword)))
         invoke = made.call or (lambda t: getattr(made.module, t.function)(*t.positional, **t.keyword))
         calls.append({"function": c.function, **arguments, "result": arrays.encode(invoke(tensors))})
-    variables = {k: arrays.encode(v.numpy()) for k, v in made.variables.items()}
+    variables = {k: [before[k], arrays.encode(v.numpy())] for k, v in made.variables.items()}
     (folder / "calls.json").write_text(json.dumps({"calls": calls, "variables": variables}))
     np.savez(folder / "arrays.npz", **{str(i): a for i, a in enumerate(arrays.found)})
 
