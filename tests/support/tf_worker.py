@@ -72,7 +72,6 @@ def main(module_name: str, target: str) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
-
     import tf_cases
 
     tf_cases.tf = tf

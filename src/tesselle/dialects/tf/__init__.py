@@ -1,5 +1,25 @@
 """TensorFlow's operations that Tesselle lowers. Importing this package declares all of them."""
 
-from tesselle.dialects.tf import binary, contraction, elementwise, indexing, reduction, shape, slicing
+from tesselle.dialects.tf import (
+    binary,
+    contraction,
+    control_flow,
+    elementwise,
+    indexing,
+    reduction,
+    shape,
+    slicing,
+    variables,
+)
 
-__all__ = ["binary", "contraction", "elementwise", "indexing", "reduction", "shape", "slicing"]
+__all__ = [
+    "binary",
+    "contraction",
+    "control_flow",
+    "elementwise",
+    "indexing",
+    "reduction",
+    "shape",
+    "slicing",
+    "variables",
+]

@@ -3,6 +3,7 @@
 from tesselle.ir.passes import Pass
 from tesselle.passes.input.convert_tf_to_stablehlo import ConvertTfToStablehlo
 from tesselle.passes.input.create_initializer import CreateInitializer
+from tesselle.passes.input.declare_tf_globals import DeclareTfGlobals
 from tesselle.passes.input.drop_shardings import DropShardings
 from tesselle.passes.input.expand_checks import ExpandChecks
 from tesselle.passes.input.expand_chlo import ExpandChlo
@@ -16,6 +17,7 @@ from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.expand_windows import ExpandWindows
 from tesselle.passes.input.flatten_tuples import FlattenTuples
 from tesselle.passes.input.inline_calls import InlineCalls
+from tesselle.passes.input.lower_tf_control_flow import LowerTfControlFlow
 from tesselle.passes.input.promote_globals import PromoteGlobals
 from tesselle.passes.input.refine_shapes import RefineShapes
 from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
@@ -24,11 +26,14 @@ from tesselle.passes.input.simplify_stablehlo import SimplifyStablehlo
 def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
+        DeclareTfGlobals(),
         CreateInitializer(),
+        LowerTfControlFlow(),
         InlineCalls(),
+        # Before variables become values: until then, loads and stores stand in the order of the source.
+        ConvertTfToStablehlo(),
         PromoteGlobals(),
         DropShardings(),
-        ConvertTfToStablehlo(),
         ExpandChecks(),
         ExpandCustomCalls(custom_calls),
         ExpandWindows(),
@@ -51,6 +56,7 @@ __all__ = [
     "INPUT_PASSES",
     "ConvertTfToStablehlo",
     "CreateInitializer",
+    "DeclareTfGlobals",
     "DropShardings",
     "ExpandChecks",
     "ExpandChlo",
@@ -64,6 +70,7 @@ __all__ = [
     "ExpandWindows",
     "FlattenTuples",
     "InlineCalls",
+    "LowerTfControlFlow",
     "PromoteGlobals",
     "RefineShapes",
     "SimplifyStablehlo",

@@ -15,7 +15,11 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.core.func import ReturnOp as FuncReturnOp
 from tesselle.dialects.core.tensor import CastOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
-from tesselle.dialects.tf.shape import BroadcastGradientArgsOp
+from tesselle.dialects.tf.control_flow import StringFormatOp
+from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ConstOp
+from tesselle.dialects.tf.variables import VarHandleOp
+from tesselle.dialects.tf_saved_model import BOUND_INPUT
+from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
 from tesselle.ir.passes import Pass, register_pass
@@ -25,6 +29,7 @@ from tesselle.ir.verify import has_unranked
 from tesselle.passes.input.known_sizes import KnownSizes
 from tesselle.passes.input.tf_to_stablehlo import LOWERINGS, TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.ranks import give_ranks
+from tesselle.passes.input.tf_to_stablehlo.variables import bind_constants, drop_bound_arguments
 from tesselle.support.diagnostics import Diagnostic, Unsupported, VerifyError
 
 
@@ -34,18 +39,27 @@ class ConvertTfToStablehlo(Pass):
     """Replace operations of `tf` by StableHLO and CHLO. Errors: Unsupported, with every operation that is."""
 
     def run(self, module: Op) -> None:
-        functions = [op for op in module.walk() if isinstance(op, FuncOp) and any(o.dialect == "tf" for o in op.walk())]
+        functions = [op for op in module.walk() if isinstance(op, FuncOp) and _is_of_tensorflow(op)]
         conversion = _Conversion()
         for function in functions:
+            bind_constants(function)
             for block in function.body.blocks:
                 conversion.block(block)
         for op in conversion.deferred:
             if any(r.uses for r in op.results):
                 conversion.failures.append(_not_supported(op))
+            else:
+                op.erase()
         if conversion.failures:
             raise Unsupported.several(conversion.failures)
         for function in functions:
             eliminate_dead_code(function)
+            drop_bound_arguments(function)
+
+
+def _is_of_tensorflow(function: FuncOp) -> bool:
+    bound = any(BOUND_INPUT in attributes for attributes in function.arg_attrs or ())
+    return not function.is_declaration and (bound or any(op.dialect == "tf" for op in function.walk()))
 
 
 @dataclass
@@ -53,7 +67,7 @@ class _Conversion:
     known: KnownSizes = field(default_factory=KnownSizes)
     failures: list[Diagnostic] = field(default_factory=list[Diagnostic])
     deferred: list[Op] = field(default_factory=list[Op])
-    """Operations whose users look at them and take their place."""
+    """Operations whose users look at them and take their place, or leave nothing behind."""
 
     def block(self, block: Block) -> None:
         for op in block.ops:
@@ -71,7 +85,7 @@ class _Conversion:
                 _cast_operands(op, _expected_types(op))
 
     def _lower(self, op: Op) -> None:
-        if isinstance(op, BroadcastGradientArgsOp):
+        if isinstance(op, _DEFERRED) or (isinstance(op, ConstOp) and not isinstance(op.value, DenseElements)):
             self.deferred.append(op)
             return
         function = LOWERINGS.get(type(op))
@@ -93,6 +107,9 @@ class _Conversion:
             return
         values = (result,) if isinstance(result, Value) else tuple(result)
         op.replace_with([_as_declared(op, r.type, v) for r, v in zip(op.results, values, strict=True)])
+
+
+_DEFERRED = (BroadcastGradientArgsOp, StringFormatOp, VarHandleOp)
 
 
 def _not_supported(op: Op) -> Diagnostic:

@@ -4,12 +4,14 @@ from tesselle.passes.input.tf_to_stablehlo import (
     contraction,
     convolution,
     cumulative,
+    effects,
     elementwise,
     indexing,
     reduction,
     shape,
     slicing,
     sorting,
+    variables,
 )
 from tesselle.passes.input.tf_to_stablehlo.builder import TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.registry import LOWERINGS
@@ -20,10 +22,12 @@ __all__ = [
     "contraction",
     "convolution",
     "cumulative",
+    "effects",
     "elementwise",
     "indexing",
     "reduction",
     "shape",
     "slicing",
     "sorting",
+    "variables",
 ]

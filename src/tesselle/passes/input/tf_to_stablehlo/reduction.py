@@ -109,7 +109,7 @@ def _sum_to(op: tf.SumOp, b: TfBuilder, target: list[Size], others: int) -> Valu
     """The sum over the dimensions along which an operand was repeated: the gradient of that operand.
 
     `target` is the operand's shape, or the part of it that broadcasts; the other operand's has `others` dimensions.
-    A dimension whose size in `shape` is known when the program runs only is summed when that is 1.
+    A dimension whose size in `target` is known when the program runs only is summed when that is 1.
     """
     x = op.input
     rank = b.rank(x)

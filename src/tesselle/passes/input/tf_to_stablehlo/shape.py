@@ -24,8 +24,6 @@ from tesselle.support.dtypes import I32
 
 @lowering(tf.ConstOp)
 def const(op: tf.ConstOp, b: TfBuilder) -> Value:
-    if not isinstance(op.value, DenseElements):
-        b.unsupported("value", f"constants of type {op.result_type} are not supported")
     assert isinstance(op.value, DenseElements)
     return b.insert(ConstantOp(op.value)).result
 

@@ -1,0 +1,32 @@
+"""tf_saved_model: the variables and constants of a SavedModel, as TensorFlow's importer writes them."""
+
+from __future__ import annotations
+
+from tesselle.ir.attributes import Attribute, DenseElements
+from tesselle.ir.core import NO_TERMINATOR, Op
+from tesselle.ir.declare import attr_def, op
+from tesselle.ir.types import TensorType, types_compatible
+
+
+@op("tf_saved_model.global_tensor", NO_TERMINATOR)
+class GlobalTensorOp(Op):
+    """A variable, or a constant where `is_mutable` is not set, which functions take as `tf_saved_model.bound_input`.
+
+    Errors: type (no tensor), value (of another type).
+    """
+
+    sym_name: str = attr_def()
+    type: TensorType = attr_def()
+    is_mutable: bool = attr_def(default=False)
+    value: Attribute = attr_def(default=None)
+
+    def check(self) -> None:
+        self.require(isinstance(self.type, TensorType), "type", f"expected a tensor type, found {self.type}")
+        value = self.value
+        if isinstance(value, DenseElements):
+            fits = types_compatible(value.type, self.type)
+            self.require(fits, "value", f"@{self.sym_name} has type {self.type}, its value {value.type}")
+
+
+BOUND_INPUT = "tf_saved_model.bound_input"
+"""The attribute of an argument that is no argument: it names what the function gets in its place."""
