@@ -69,6 +69,4 @@ def bench_import_and_compile(network: str, benchmark: Any, tmp_path: Path) -> No
     benchmark.pedantic(lambda: found.append(_measure(path)), rounds=1)
     seconds, megabytes = found[0]
     benchmark.extra_info |= {"import_and_compile_s": seconds, "peak_mb": megabytes}
-    print(
-        f"\n{network}: import and compile {seconds:.1f} s (goal {GOAL_S:g}), peak {megabytes:.0f} MB (goal {GOAL_MB:g})"
-    )
+    print(f"\n{network}: {seconds:.1f} s (goal {GOAL_S:g}), peak {megabytes:.0f} MB (goal {GOAL_MB:g})")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias, cast
 
 from tesselle.support.diagnostics import ArtifactError
@@ -88,6 +88,14 @@ class Structure:
             found.update((leaf.index, path) for leaf, path in walk(p.value, p.name or f"argument {i}"))
         return found
 
+    def renumbered(self, arguments: Mapping[int, int], results: Mapping[int, int]) -> Structure:
+        """The same structure over other flat arguments and results: number here → number there."""
+
+        def parameters(given: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+            return tuple(replace(p, value=_renumbered(p.value, arguments)) for p in given)
+
+        return Structure(parameters(self.positional), parameters(self.keyword), _renumbered(self.results, results))
+
     def to_json(self) -> str:
         def encode(parameters: tuple[Parameter, ...]) -> list[Any]:
             return [
@@ -119,6 +127,22 @@ def walk(tree: Tree, path: str) -> Iterator[tuple[Leaf, str]]:
         case NamedTupleOf(_, items):
             for key, item in items.items():
                 yield from walk(item, f"{path}.{key}")
+
+
+def _renumbered(tree: Tree, numbers: Mapping[int, int]) -> Tree:
+    match tree:
+        case Leaf(index):
+            return Leaf(numbers[index])
+        case Literal():
+            return tree
+        case ListOf(items):
+            return ListOf(tuple(_renumbered(i, numbers) for i in items))
+        case TupleOf(items):
+            return TupleOf(tuple(_renumbered(i, numbers) for i in items))
+        case DictOf(items):
+            return DictOf({key: _renumbered(i, numbers) for key, i in items.items()})
+        case NamedTupleOf(name, items):
+            return NamedTupleOf(name, {key: _renumbered(i, numbers) for key, i in items.items()})
 
 
 def parse_structure(text: str, argument_count: int, result_count: int) -> Structure:

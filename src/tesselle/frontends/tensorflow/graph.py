@@ -54,8 +54,7 @@ def cut_graph(graph: Message, functions: Mapping[str, str], constants: Iterable[
     `functions`: name of the copy → name of the function. Copies, as TensorFlow's importer does not take all names: that
     of a signature's wrapper makes it crash.
     """
-    library = graph.message(_LIBRARY)
-    by_name = {} if library is None else {_function_name(f): f for f in library.messages(_FUNCTIONS)}
+    by_name = functions_of(graph)
     waiting: list[str] = []
 
     def edited(name: str) -> bytes:
@@ -82,6 +81,12 @@ def cut_graph(graph: Message, functions: Mapping[str, str], constants: Iterable[
     if versions is not None:
         parts.append(bytes_field(_VERSIONS, versions.data))
     return b"".join(parts)
+
+
+def functions_of(graph: Message) -> dict[str, Message]:
+    """The functions of a GraphDef, by name."""
+    library = graph.message(_LIBRARY)
+    return {} if library is None else {_function_name(f): f for f in library.messages(_FUNCTIONS)}
 
 
 def large_constants(graph: Message, names: Iterable[str]) -> dict[str, Array]:
@@ -134,7 +139,7 @@ class _FunctionEditor:
         """What stands for a node; None for itself."""
         op = node.text(_OP)
         self.references.append(op)
-        self.references.extend(_function_attributes(node))
+        self.references.extend(function_attributes(node))
         if op == "Const":
             constant = _large_constant(node)
             return None if constant is None else self._variable(node, *constant)
@@ -187,7 +192,7 @@ def _node_def(name: str, op: str, inputs: Iterable[str], attributes: dict[str, b
     return b"".join(parts)
 
 
-def _function_attributes(node: Message) -> Iterator[str]:
+def function_attributes(node: Message) -> Iterator[str]:
     """The names of the functions in a node's attributes."""
     for pair in node.messages(_ATTRIBUTES):
         value = pair.message(_VALUE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from tesselle.frontends.tensorflow.wire import Message, to_signed
@@ -112,10 +112,15 @@ class SavedModel:
     """The one meta graph that is imported, and what its object graph holds."""
 
     message: Message
-    meta_graph: int
+    meta_graph: Message
     tensorflow_version: str
     objects: tuple[SavedObject, ...]
-    concrete_functions: Mapping[str, ConcreteFunction] = field(default_factory=dict[str, ConcreteFunction])
+    concrete_functions: Mapping[str, ConcreteFunction]
+
+    @property
+    def graph(self) -> Message:
+        """The GraphDef, which holds the functions."""
+        return self.meta_graph.message(GRAPH) or Message.of(b"", self.message.file)
 
 
 def read_saved_model(message: Message) -> SavedModel:
@@ -155,7 +160,7 @@ def read_saved_model(message: Message) -> SavedModel:
             for name in node.detail:
                 if name not in functions:
                     object_graph.fail(f"there is no concrete function '{name}'")
-    return SavedModel(message, chosen, version, objects, functions)
+    return SavedModel(message, graphs[chosen], version, objects, functions)
 
 
 def _tags(meta_graph: Message) -> list[str]:

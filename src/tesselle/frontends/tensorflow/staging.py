@@ -60,20 +60,18 @@ def stage(
     model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tuple[int, ...]], folder: Path
 ) -> Staged:
     """Write the model into an empty folder. `shapes`: number of a variable → the shape that it has in the checkpoint."""
-    meta_graph = list(model.message.messages(META_GRAPHS))[model.meta_graph]
-    graph = meta_graph.message(GRAPH) or Message.of(b"", model.message.file)
     by_trace = {e.function.name: e for e in exports}
     traces = list(by_trace)
     functions = {f"f{i}": trace for i, trace in enumerate(traces)}
     captured = sorted({c for trace in traces for c in model.concrete_functions[trace].captures})
     operations = {n: model.objects[n].detail[0] for n in captured if model.objects[n].kind is Kind.CONSTANT}
-    large = large_constants(graph, operations.values())
+    large = large_constants(model.graph, operations.values())
     constants = {n: large[operation] for n, operation in operations.items() if operation in large}
     numbers = {n: i + 1 for i, n in enumerate(captured)}
     objects = {f"v{n}": n for n in captured}
     extracted = Extracted()
 
-    object_graph = meta_graph.message(OBJECT_GRAPH)
+    object_graph = model.meta_graph.message(OBJECT_GRAPH)
     assert object_graph is not None, "read_saved_model has refused it"
     children = [*(f"v{n}" for n in captured), *functions]
     nodes = [_user_object(children)]
@@ -83,11 +81,11 @@ def stage(
     parts = [bytes_field(1, node) for node in nodes]
     parts += [bytes_field(2, _concrete_function(name, by_trace[trace], numbers)) for name, trace in functions.items()]
     kept = [operation for operation in operations.values() if operation not in large]
-    info = meta_graph.message(_META_INFO)
+    info = model.meta_graph.message(_META_INFO)
     staged_graph = b"".join(
         (
             b"" if info is None else bytes_field(_META_INFO, info.data),
-            bytes_field(GRAPH, cut_graph(graph, functions, kept, extracted)),
+            bytes_field(GRAPH, cut_graph(model.graph, functions, kept, extracted)),
             bytes_field(OBJECT_GRAPH, b"".join(parts)),
         )
     )

@@ -16,6 +16,7 @@ from tesselle.passes.input.expand_quantized import ExpandQuantized
 from tesselle.passes.input.expand_rng import ExpandRng
 from tesselle.passes.input.expand_windows import ExpandWindows
 from tesselle.passes.input.flatten_tuples import FlattenTuples
+from tesselle.passes.input.freeze_globals import FreezeGlobals
 from tesselle.passes.input.inline_calls import InlineCalls
 from tesselle.passes.input.lower_tf_control_flow import LowerTfControlFlow
 from tesselle.passes.input.promote_globals import PromoteGlobals
@@ -27,11 +28,12 @@ def input_passes(custom_calls: tuple[str, ...] = ()) -> tuple[Pass, ...]:
     """The passes in order. `custom_calls`: targets that the process which loads the artifact registers."""
     return (
         DeclareTfGlobals(),
-        CreateInitializer(),
         LowerTfControlFlow(),
         InlineCalls(),
-        # Before variables become values: until then, loads and stores stand in the order of the source.
         ConvertTfToStablehlo(),
+        FreezeGlobals(),
+        CreateInitializer(),
+        InlineCalls(),
         PromoteGlobals(),
         DropShardings(),
         ExpandChecks(),
@@ -69,6 +71,7 @@ __all__ = [
     "ExpandRng",
     "ExpandWindows",
     "FlattenTuples",
+    "FreezeGlobals",
     "InlineCalls",
     "LowerTfControlFlow",
     "PromoteGlobals",
