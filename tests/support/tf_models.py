@@ -266,6 +266,9 @@ def keras_adam(rng: np.random.Generator) -> Model:
     used = [v for v in (*m.network.variables, *m.optimizer.variables) if "seed_generator" not in v.path]
     m.state = {v.path.replace("/", "_"): v.value for v in used}
     variables = {f"state.{name}": v for name, v in m.state.items()}
+    for own in ("iteration", "learning_rate"):
+        # The optimizer saves these a second time, in private attributes: they go by the names that Keras gave them.
+        variables[f"adam/{own}"] = variables.pop(f"state.adam_{own}")
     return Model(m, [*calls, Call("predict", [normal(rng, 3, 6)])], variables)
 
 

@@ -35,7 +35,7 @@ class Leaf:
 class Literal:
     """A value that the source fixed."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)

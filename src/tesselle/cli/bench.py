@@ -49,7 +49,7 @@ def command(
     budget_s = positive("--seconds", seconds, float)
     device = "cpu" if threads is None else f"cpu:threads={positive('--threads', threads, int)}"
     loaded = open_program(program, device, options_from(CompileOptions, given))
-    function = loaded[function_name]
+    function = loaded[function_name].flat
     arguments = make_arguments(loaded.functions[function_name].arguments, [parse_named_tensor(t) for t in inputs])
 
     def call() -> object:

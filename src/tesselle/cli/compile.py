@@ -19,7 +19,7 @@ from tesselle.support.options import CompileOptions
 @flags_of(CompileOptions)
 @click.option("-q", "--quiet", is_flag=True, help="No progress display.")
 def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: bool, **given: Any) -> None:
-    """Compile SOURCE (StableHLO as MLIR text or bytecode; `-`: standard input) into an artifact.
+    """Compile SOURCE (StableHLO as MLIR text or bytecode, `-`: standard input; the folder of a SavedModel) into an artifact.
 
     With --compile-to PHASE the result is the IR after that phase, as text, on standard output unless -o names a file;
     such text goes on from there with --compile-from PHASE.
@@ -51,8 +51,15 @@ def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: 
     started = time.perf_counter()
     with compile_progress(stderr(), quiet=quiet) as progress:
         artifact = ts.compile(program, targets=list(targets), options=options, progress=progress)
-    destination = output or (Path("a.tsl") if str(source) == "-" else source.with_suffix(".tsl"))
+    destination = output or _default_output(source)
     artifact.save(destination)
     if not quiet:
         size, took = format_bytes(destination.stat().st_size), format_seconds(time.perf_counter() - started)
         stderr().print(f"[bold]{destination}[/bold]: {size}, compiled in {took}")
+
+
+def _default_output(source: Path) -> Path:
+    if str(source) == "-":
+        return Path("a.tsl")
+    # What follows a dot in the name of a folder is no suffix, and "." has no name.
+    return source.resolve().with_name(source.resolve().name + ".tsl") if source.is_dir() else source.with_suffix(".tsl")

@@ -1,4 +1,4 @@
-"""What the commands that take `model.tsl | model.mlir` share: opening the program, whichever of the two it is."""
+"""What the commands that take `model.tsl | model.mlir | saved_model` share: opening the program, whichever of the two it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tesselle.support.options import CompileOptions
 
 def is_artifact(path: Path) -> bool:
     """Whether `path` holds an artifact rather than a program to compile (artifacts are ZIP archives)."""
+    if path.is_dir():
+        return False
     with path.open("rb") as f:
         return path.suffix == ".tsl" or f.read(4) == b"PK\x03\x04"
 

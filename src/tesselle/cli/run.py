@@ -84,7 +84,7 @@ def command(
             named[name] = value
     wanted = [parse_tensor(text) for text in expected]
     session = open_program(program, device, options_from(CompileOptions, given)).session
-    functions = [session[name] for name in function_names or ("main",)]
+    functions = [session[name].flat for name in function_names or ("main",)]
     calls = list(zip(functions, _deal(functions, positional, named), strict=True))
     specs = [spec for function in functions for spec in function.signature.results]
     for option, given_texts in (("--output", outputs), ("--expected", expected)):

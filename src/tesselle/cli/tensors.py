@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,14 @@ Array = NDArray[Any]
 _TYPED = re.compile(r"(?P<dims>(?:\d+x)*)(?P<dtype>[A-Za-z][\w<>]*)")
 
 
+_NAME = re.compile(r"[A-Za-z_][\w.:/-]*")
+"""Names of arguments: identifiers, and what joins them into paths (`inputs.image.0`)."""
+
+
 def parse_named_tensor(text: str) -> tuple[str | None, Array]:
     """`NAME=2x3xf32=…` or `NAME=@x.npy`: the argument's name, or None when it goes by position, and its value."""
     name, separator, rest = text.partition("=")
-    if separator and name.isidentifier() and (rest.startswith("@") or "=" in rest):
+    if separator and _NAME.fullmatch(name) and (rest.startswith("@") or "=" in rest):
         return name, parse_tensor(rest)
     return None, parse_tensor(text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tesselle.artifact.schema import (
 )
 from tesselle.codegen.vm.emit import emit_module
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.dialects.core.func import argument_names_of
+from tesselle.dialects.core.func import ALIASES, NAME, STRUCTURE, argument_names_of
 from tesselle.dialects.hal import ops as hal
 from tesselle.dialects.vm import ops as vm
 from tesselle.ir.attributes import Attribute
@@ -48,7 +49,7 @@ def build_artifact(module: ModuleOp, name: str) -> Artifact:
             case vm.FuncOp() if INITIALIZER in op.attributes:
                 initializer = op.sym_name
             case vm.FuncOp() if op.is_exported:
-                functions.append(_function_record(op))
+                functions.extend(_function_records(op))
             case vm.GlobalOp() if op.tensor is not None:
                 variables.append(VariableRecord(op.sym_name, op.tensor.dtype, op.tensor.shape, op.sym_name))
             case hal.ExecutableOp():
@@ -87,7 +88,8 @@ def _executable_record(op: hal.ExecutableOp, binary: hal.ExecutableBinaryOp) -> 
     )
 
 
-def _function_record(op: vm.FuncOp) -> FunctionRecord:
+def _function_records(op: vm.FuncOp) -> list[FunctionRecord]:
+    """The function under each of its names."""
     signature = op.attributes.get(SIGNATURE)
     assert isinstance(signature, FunctionType)
     entry = op.body.blocks[0]
@@ -95,15 +97,39 @@ def _function_record(op: vm.FuncOp) -> FunctionRecord:
     of_results = _dictionaries(op.attributes.get("res_attrs"), len(signature.results))
     peak = op.attributes.get(PEAK_BYTES)
     place = op.location.file_location()
-    return FunctionRecord(
-        name=op.sym_name,
+    record = FunctionRecord(
+        name=_text(op.attributes.get(NAME), op.sym_name),
         arguments=_specs(argument_names_of(entry.args, of_arguments), of_arguments, signature.inputs),
         results=_specs(_result_names(of_results), of_results, signature.results),
         vm_function=op.sym_name,
         location=str(place) if place is not None else "",
         peak_transient_bytes=peak if isinstance(peak, int) else None,
         updates=UPDATES in op.attributes,
+        structure=_text(op.attributes.get(STRUCTURE)),
     )
+    aliases = op.attributes.get(ALIASES)
+    return [record, *(_alias(record, a) for a in (aliases if isinstance(aliases, tuple) else ()))]
+
+
+def _alias(record: FunctionRecord, given: Attribute) -> FunctionRecord:
+    """The same function, called otherwise."""
+    assert isinstance(given, Mapping)
+    return replace(
+        record,
+        name=_text(given["name"]),
+        arguments=_renamed(record.arguments, given["arguments"]),
+        results=_renamed(record.results, given["results"]),
+        structure=_text(given["structure"]),
+    )
+
+
+def _renamed(specs: Sequence[TensorSpec], names: Attribute) -> tuple[TensorSpec, ...]:
+    assert isinstance(names, tuple)
+    return tuple(replace(spec, name=_text(name)) for spec, name in zip(specs, names, strict=True))
+
+
+def _text(attribute: Attribute, default: str = "") -> str:
+    return attribute if isinstance(attribute, str) else default
 
 
 def _specs(
@@ -125,6 +151,6 @@ def _dictionaries(attribute: Attribute, count: int) -> Sequence[Mapping[str, Att
 
 
 def _result_names(attributes: Sequence[Mapping[str, Attribute]]) -> list[str]:
-    names = [given.get("tesselle.name") or given.get("jax.result_info") for given in attributes]
+    names = [given.get(NAME) or given.get("jax.result_info") for given in attributes]
     texts = [n if isinstance(n, str) else "" for n in names]
     return [n if texts.count(n) == 1 else "" for n in texts]

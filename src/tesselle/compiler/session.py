@@ -39,8 +39,8 @@ def compile(
 ) -> Artifact:
     """Compile a program into an artifact.
 
-    `source`: path of a file of MLIR text or bytecode, text or bytes themselves, `jax.stages.Lowered`,
-    `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module.
+    `source`: path of a file of MLIR text or bytecode, or of the folder of a SavedModel; text or bytes themselves,
+    `jax.stages.Lowered`, `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module.
     `progress` is called as phases, passes and kernels are done.
 
     Errors: ParseError, VerifyError, Unsupported (all operations at once), OptionError; CompilerError for faults of the
@@ -99,7 +99,10 @@ class _Compilation:
             raise OptionError(f"--compile-from {options.compile_from} lies behind --compile-to {PHASES[last].name}")
         started = time.perf_counter()
         self._tell("import", 0, last - first + 1)
-        module = import_program(self.source)
+        total = last - first + 1
+        module = import_program(
+            self.source, options.functions, options.weights, lambda step: self._tell("import", 0, total, step)
+        )
         self.records.append(PassRecord("import", "import", time.perf_counter() - started))
         for i in range(first, last + 1):
             self._phase(module, i, i - first, last - first + 1)

@@ -6,7 +6,8 @@ layouts, ml_dtypes arrays (which have no buffer protocol), DLPack objects, Pytho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -53,9 +54,10 @@ def fits(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ArgumentConverter:
-    """Binds and converts the arguments of one function."""
+    """Binds and converts the arguments of one function. `labels`: what errors call an argument, where it has a path."""
 
     record: FunctionRecord
+    labels: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def native_specs(self) -> list[tuple[int, int, list[str], list[int]]]:
         """What the native fast path needs to know: (dtype code, item bytes, buffer formats, shape with -1)."""
@@ -99,7 +101,8 @@ class ArgumentConverter:
     def convert(self, index: int, value: Any) -> Array:
         """A C-contiguous array whose bytes are the argument's; InvocationError when dtype or shape is another."""
         spec = self.record.arguments[index]
-        subject = f"function '{self.record.name}': argument {_argument_name(index, spec)}"
+        label = self.labels.get(index) or f"argument {_argument_name(index, spec)}"
+        subject = f"function '{self.record.name}': {label}"
         return with_buffer_protocol(spec.dtype, convert(spec, subject, value))
 
     def _error(self, text: str) -> InvocationError:

@@ -14,6 +14,7 @@ from tesselle.runtime import _native
 from tesselle.runtime.arguments import ArgumentConverter
 from tesselle.runtime.futures import QUEUE, Future
 from tesselle.runtime.invocation import Invocation
+from tesselle.runtime.structures import Nesting
 from tesselle.support.diagnostics import InvocationError
 
 _NUMPY_DTYPES: list[np.dtype[Any] | None] = [
@@ -32,9 +33,11 @@ class Function:
 
     __slots__ = ("_call", "signature")
 
-    def __init__(self, record: FunctionRecord, session: _native.Session) -> None:
+    def __init__(
+        self, record: FunctionRecord, session: _native.Session, labels: Mapping[int, str] | None = None
+    ) -> None:
         self.signature = record
-        converter = ArgumentConverter(record)
+        converter = ArgumentConverter(record, labels or {})
         self._call = _native.BoundFunction(
             session,
             record.vm_function,
@@ -67,8 +70,50 @@ class Function:
         """The results of a call that is done."""
         return self._call.results(invocation)
 
+    @property
+    def flat(self) -> Function:
+        """The function on arrays alone: arguments by position or by the names in `signature`, results as a tuple."""
+        return self
+
     def __repr__(self) -> str:
         return f"<tesselle function {self.signature}>"
+
+
+class NestedFunction(Function):
+    """A function whose arguments and results nest: lists, tuples, dicts and named tuples of arrays.
+
+    It is called as the function that it was made from. Lists and tuples may stand for one another; tuples and dicts, for
+    named tuples. What that function fixed (numbers, booleans, strings, None) may be left out where it is an argument of
+    its own, and must be the same where it is given.
+    """
+
+    __slots__ = ("_nesting", "_session")
+
+    def __init__(self, record: FunctionRecord, session: _native.Session) -> None:
+        self._nesting = Nesting(record)
+        self._session = session
+        super().__init__(record, session, self._nesting.labels)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._nesting.rebuild(self._call(*self._nesting.flatten(args, kwargs)))
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future:
+        return QUEUE.submit(self._call.begin(*self._nesting.flatten(args, kwargs)), self.results_of)
+
+    def begin(self, *args: Any, **kwargs: Any) -> Invocation:
+        return Invocation(self._call.begin(*self._nesting.flatten(args, kwargs)), self)
+
+    def results_of(self, invocation: _native.Invocation) -> Any:
+        return self._nesting.rebuild(self._call.results(invocation))
+
+    @property
+    def flat(self) -> Function:
+        return Function(self.signature, self._session)
+
+
+def bind_function(record: FunctionRecord, session: _native.Session) -> Function:
+    """The function of a session that a record describes. Errors: ArtifactError."""
+    return NestedFunction(record, session) if record.structure else Function(record, session)
 
 
 def find_record(functions: Mapping[str, FunctionRecord], name: str, module_name: str) -> FunctionRecord:

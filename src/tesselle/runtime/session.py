@@ -15,7 +15,7 @@ from tesselle.artifact.schema import FunctionRecord, Manifest, TensorSpec, Varia
 from tesselle.artifact.vm_isa import DTYPE_CODES, DTYPES_BY_CODE
 from tesselle.runtime import _native
 from tesselle.runtime.arguments import Array, convert, with_buffer_protocol
-from tesselle.runtime.function import Function, find_record
+from tesselle.runtime.function import Function, bind_function, find_record
 from tesselle.support.diagnostics import InvocationError
 
 
@@ -44,7 +44,7 @@ class Session:
         function = self._functions.get(name)
         if function is None:
             record = find_record(self._records, name, self._manifest.module_name)
-            function = self._functions[name] = Function(record, self.native)
+            function = self._functions[name] = bind_function(record, self.native)
         return function
 
     def __contains__(self, name: str) -> bool:

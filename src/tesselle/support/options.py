@@ -166,6 +166,14 @@ class CompileOptions:
     cache_dir: Path | None = option(
         None, "Folder that keeps compiled code between runs; without it nothing is kept.", metavar="DIR", cached=False
     )
+    functions: tuple[str, ...] = option(
+        (), "Functions of a SavedModel to compile, and no others [default: all].", metavar="NAME,…"
+    )
+    weights: Path | None = option(
+        None,
+        "A safetensors file, whose tensors take the place of a SavedModel's variables of their names.",
+        metavar="FILE",
+    )
     custom_calls: tuple[str, ...] = option(
         (), "Targets of custom calls that the process which loads the artifact registers.", metavar="NAME,…"
     )

@@ -10,6 +10,9 @@ from tesselle.ir.declare import attr_def, op, operand_def, result_type_def
 from tesselle.ir.symbols import lookup
 from tesselle.ir.types import Type, types_compatible
 
+CONSTANT_UNLESS_STORED = "tesselle.constant_unless_stored"
+"""Attribute of mutable globals of sources in which everything is a variable: those that nothing stores to are constant."""
+
 
 @op("ml_program.global")
 class GlobalOp(Op):

@@ -101,7 +101,10 @@ class Checkpoint:
             raw.fail(f"the string '{key}' takes {len(raw.data)} bytes, its length is {length}")
         stored, characters = bytes(raw.data[at : at + 4]), raw.data[at + 4 :]
         lengths = crc32c(length.to_bytes(4 if length < 1 << 32 else 8, "little"))
-        if mask(lengths) != int.from_bytes(stored, "little") or mask(crc32c(characters, crc32c(stored, lengths))) != entry.crc:
+        if (
+            mask(lengths) != int.from_bytes(stored, "little")
+            or mask(crc32c(characters, crc32c(stored, lengths))) != entry.crc
+        ):
             raw.fail(f"the checksum of '{key}' is wrong")
         return Message(characters, raw.file, raw.offset + at + 4)
 

@@ -95,9 +95,7 @@ def _functions(model: SavedModel) -> Iterator[tuple[str, int]]:
                 queue.append((full, child))
 
 
-def find_variables(
-    model: SavedModel, exports: tuple[Export, ...], keys: Mapping[int, str]
-) -> tuple[Variable, ...]:
+def find_variables(model: SavedModel, exports: tuple[Export, ...], keys: Mapping[int, str]) -> tuple[Variable, ...]:
     """The variables that the exported functions use, in the order of their objects, each with a name of its own.
 
     `keys`: number of an object → key in the checkpoint. A variable is called by its path from the root; by the name
@@ -160,12 +158,18 @@ def _require_supported(
                 continue
             if saved.variable is None:
                 what = saved.kind.name.lower().replace("_", " ")
-                problems.append(f"function '{export.name}' uses '{path}', a {what}: only variables and constants can be")
+                problems.append(
+                    f"function '{export.name}' uses '{path}', a {what}: only variables and constants can be"
+                )
             elif capture not in keys:
-                problems.append(f"function '{export.name}' uses the variable '{path}', which the checkpoint does not have")
+                problems.append(
+                    f"function '{export.name}' uses the variable '{path}', which the checkpoint does not have"
+                )
             elif dtype_of(saved.variable.dtype) is None:
                 elements = dtype_name(saved.variable.dtype)
-                problems.append(f"function '{export.name}' uses the variable '{path}', which holds elements of type {elements}")
+                problems.append(
+                    f"function '{export.name}' uses the variable '{path}', which holds elements of type {elements}"
+                )
     if problems:
         hint = Note("functions that are not needed can be left out: name the others with --functions")
         several = [Diagnostic(text, rule="tensorflow.export") for text in dict.fromkeys(problems)]

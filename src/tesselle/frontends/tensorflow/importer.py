@@ -26,7 +26,7 @@ from tesselle.frontends.tensorflow.staging import stage
 from tesselle.frontends.tensorflow.wire import Message
 from tesselle.frontends.tensorflow.worker import PROGRAM
 from tesselle.frontends.tensorflow.wrappers import unwrap_signatures
-from tesselle.support.diagnostics import OptionError
+from tesselle.support.diagnostics import OptionError, ParseError
 from tesselle.support.dtypes import from_numpy
 
 Array = np.ndarray[Any, Any]
@@ -46,11 +46,6 @@ class SavedModelOptions:
     on_step: OnStep | None = None
 
 
-def is_saved_model(path: Path) -> bool:
-    """Whether `path` is the folder of a SavedModel."""
-    return (path / _FILE).is_file()
-
-
 def import_saved_model(path: Path, options: SavedModelOptions | None = None) -> ModuleOp:
     """The verified module of a SavedModel.
 
@@ -59,6 +54,8 @@ def import_saved_model(path: Path, options: SavedModelOptions | None = None) -> 
     """
     options = options or SavedModelOptions()
     file = path / _FILE
+    if not file.is_file():
+        raise ParseError(f"{path} is a folder, but no SavedModel: there is no {_FILE}")
     model = read_saved_model(Message.of(file.read_bytes(), str(file)))
     exports = unwrap_signatures(model, find_exports(model, options.functions))
     checkpoint, keys = None, {}

@@ -1,6 +1,6 @@
 """Where an operation stands in the model: the node of TensorFlow's graph, and the function that it is in.
 
-    fused["MatMul:", "sequential/dense/MatMul@f0"]      ->      "sequential/dense/MatMul in serve"
+fused["MatMul:", "sequential/dense/MatMul@f0"]      ->      "sequential/dense/MatMul in serve"
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ import re
 from collections.abc import Mapping
 
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.support.locations import CallSiteLocation, FusedLocation, Location, NameLocation
+from tesselle.dialects.core.func import FuncOp
+from tesselle.support.locations import (
+    UNKNOWN,
+    CallSiteLocation,
+    FileLocation,
+    FusedLocation,
+    Location,
+    NameLocation,
+)
 
 _INNER = re.compile(r"(?:__inference_|__forward_|__backward_)?(.*?)(?:_\d+)?")
 
@@ -22,9 +30,11 @@ class Places:
         self._known: dict[Location, Location] = {}
 
     def improve(self, module: ModuleOp) -> None:
-        """Give every operation the place that people know it by."""
-        for op in module.walk():
-            op.location = self.improved(op.location)
+        """Give every operation the place that people know it by; never one in the text that TensorFlow wrote."""
+        for op in module.body:
+            inside = NameLocation(self._function(op.sym_name)) if isinstance(op, FuncOp) else UNKNOWN
+            for inner in op.walk():
+                inner.location = inside if isinstance(inner.location, FileLocation) else self.improved(inner.location)
 
     def improved(self, location: Location) -> Location:
         found = self._known.get(location)
@@ -46,7 +56,8 @@ class Places:
                 return location
 
     def _function(self, name: str) -> str:
-        known = self.functions.get(name)
+        # The importer puts a zero behind the name of a function.
+        known = self.functions.get(name) or self.functions.get(name.removesuffix("0"))
         if known is None:
             inner = _INNER.fullmatch(name)
             known = inner[1] if inner is not None and inner[1] else name

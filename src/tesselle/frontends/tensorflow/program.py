@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from tesselle.dialects.core.builtin import ModuleOp
-from tesselle.dialects.core.func import FuncOp
-from tesselle.dialects.core.ml_program import GlobalLoadConstOp, GlobalLoadOp, GlobalOp, GlobalStoreOp
+from tesselle.dialects.core.func import ALIASES, NAME, STRUCTURE, FuncOp
+from tesselle.dialects.core.ml_program import CONSTANT_UNLESS_STORED, GlobalOp
+from tesselle.dialects.tf.variables import VarHandleOp
+from tesselle.dialects.tf_saved_model import BOUND_INPUT, GlobalTensorOp
 from tesselle.frontends.tensorflow.exports import Export, Variable
 from tesselle.frontends.tensorflow.graph import CONSTANT
 from tesselle.frontends.tensorflow.locations import Places
 from tesselle.frontends.tensorflow.staging import Staged
-from tesselle.ir.attributes import Attribute, DenseElements, SymbolRef
-from tesselle.ir.core import Op, UnregisteredOp
+from tesselle.ir.attributes import UNIT, Attribute, DenseElements, SymbolRef
+from tesselle.ir.core import UnregisteredOp
 from tesselle.ir.text import parse_module
 from tesselle.ir.types import TensorType
 from tesselle.ir.verify import verify_all
@@ -25,14 +27,8 @@ from tesselle.support.dtypes import from_numpy
 
 Array = np.ndarray[Any, Any]
 
-NAME, STRUCTURE, ALIASES = "tesselle.name", "tesselle.structure", "tesselle.aliases"
-"""Attributes of functions. NAME: what callers call it, where that is not its symbol. STRUCTURE: how its arguments and
-results nest. ALIASES: dictionaries with the name, the structure and the names of the arguments and results of other
-functions that it stands for.
-"""
-
 _EXPORTED = "tf_saved_model.exported_names"
-_GLOBAL = re.compile(r"vars\.(?:__sm_node\d+__(v\d+)|(" + re.escape(CONSTANT) + r"\d+))")
+_NODE = re.compile(r"__sm_node\d+__(v\d+)")
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.$]")
 _RESERVED = frozenset({"initialize"})
 """Names of functions that the compiler calls by itself."""
@@ -67,21 +63,14 @@ def build_program(
 
 
 def _require_known(module: ModuleOp) -> None:
-    """Errors: Unsupported with every operation that nobody declares, or that changes a variable in an unknown way."""
-    problems: list[Diagnostic] = []
-    for op in module.walk():
-        if isinstance(op, UnregisteredOp) and op.name != "tf.VarHandleOp":
-            problems.append(Diagnostic(f"{op.name} is not supported", op.location, op.name))
-        elif any("!tf_type.resource" in str(v.type) for v in op.operands):
-            problems.append(Diagnostic(f"{op.name} uses a variable in a way that is not supported", op.location, op.name))
+    """Errors: Unsupported with every operation that nobody declares."""
+    unknown = [op for op in module.walk() if isinstance(op, UnregisteredOp)]
+    problems = [Diagnostic(f"{op.name} is not supported", op.location, op.name) for op in unknown]
     if problems:
         last = problems[-1]
         hint = Note("functions that are not needed can be left out: name the others with --functions")
         problems[-1] = Diagnostic(last.message, last.location, last.rule, (hint,))
         raise Unsupported.several(problems)
-    for op in list(module.walk()):
-        if op.name == "tf.VarHandleOp":
-            op.erase()
 
 
 # ------------------------------------------------------------------------------------------------ variables
@@ -94,35 +83,51 @@ def _name_globals(
     values: Mapping[int, Array],
     functions: Iterable[str],
 ) -> None:
-    """Variables and constants by their names, with their values; what nothing stores to is constant."""
+    """Variables and constants by their names, with their values."""
     names = {v.node: v.name for v in variables}
     taken = {*names.values(), *functions}
-    stored = {op.global_.root for op in module.walk() if isinstance(op, GlobalStoreOp)}
     symbols: dict[str, str] = {}
     for op in list(module.body):
-        if not isinstance(op, GlobalOp):
-            continue
-        old = op.sym_name
-        found = _GLOBAL.fullmatch(old)
-        if found is None:
-            # The importer's own names of the same variables: nothing uses them.
-            op.erase()
-            continue
-        value: Array | None
-        if found[1] is not None:
+        if isinstance(op, GlobalTensorOp):
+            found = _NODE.fullmatch(op.sym_name)
+            if found is None:
+                raise ParseError(f"a variable of an unknown name, {op.sym_name}", op.location)
             node = staged.objects[found[1]]
-            value = values.get(node, staged.constants.get(node))
-            new = names.get(node) or _free(f"{CONSTANT}captured.{node}", taken)
-        else:
-            value, new = staged.extracted.constants[found[2]], _free(found[2], taken)
-        symbols[old] = op.sym_name = new
-        op.sym_visibility = "private"
-        op.is_mutable = old in stored
-        if value is not None:
-            op.value = DenseElements(value, TensorType(value.shape, from_numpy(value.dtype)))
-    for op in list(module.walk()):
-        if isinstance(op, GlobalLoadOp | GlobalLoadConstOp | GlobalStoreOp):
-            op.global_ = SymbolRef(symbols[op.global_.root])
+            symbol = names.get(node) or _free(f"{CONSTANT}{node}", taken)
+            symbols[op.sym_name] = symbol
+            array = values.get(node, staged.constants.get(node))
+            value = op.value if array is None else _elements(array)
+            variable = GlobalOp(symbol, op.type, node in names, value, "private")
+            if node in names:
+                variable.attributes[CONSTANT_UNLESS_STORED] = UNIT
+            variable.location = op.location
+            module.body.insert(variable, op)
+            op.erase()
+    for op in module.walk():
+        if isinstance(op, FuncOp) and op.arg_attrs is not None:
+            op.arg_attrs = tuple(_renamed(given, symbols) for given in op.arg_attrs)
+        elif isinstance(op, VarHandleOp) and op.shared_name in staged.extracted.constants:
+            array = staged.extracted.constants[op.shared_name]
+            op.shared_name = _constant(module, op.shared_name, array, symbols, taken)
+
+
+def _constant(module: ModuleOp, name: str, array: Array, symbols: dict[str, str], taken: set[str]) -> str:
+    """The symbol of a constant that was taken out of a function."""
+    symbol = symbols.get(name)
+    if symbol is None:
+        symbol = symbols[name] = _free(name, taken)
+        value = _elements(array)
+        module.body.append(GlobalOp(symbol, value.type, False, value, "private"))
+    return symbol
+
+
+def _elements(array: Array) -> DenseElements:
+    return DenseElements(array, TensorType(array.shape, from_numpy(array.dtype)))
+
+
+def _renamed(attributes: Mapping[str, Attribute], symbols: Mapping[str, str]) -> Mapping[str, Attribute]:
+    bound = attributes.get(BOUND_INPUT)
+    return {BOUND_INPUT: SymbolRef(symbols[bound.root])} if isinstance(bound, SymbolRef) else {}
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -141,7 +146,7 @@ def _free(wanted: str, taken: set[str]) -> str:
 def _name_function(function: FuncOp, exports: Sequence[Export], taken: set[str]) -> None:
     """The function under the name of its first export; the others are its aliases."""
     first, *others = exports
-    kept = ("sym_name", "function_type")
+    kept = ("sym_name", "function_type", "arg_attrs")
     function.attributes = {k: v for k, v in function.attributes.items() if k in kept}
     symbol = _FORBIDDEN.sub("_", first.name) or "_"
     if symbol[0].isdigit():
@@ -154,17 +159,18 @@ def _name_function(function: FuncOp, exports: Sequence[Export], taken: set[str])
         function.attributes[STRUCTURE] = first.signature.structure.to_json()
     if others:
         function.attributes[ALIASES] = tuple(_alias(e) for e in others)
-    t = function.function_type
+    given = function.arg_attrs or ({},) * len(function.args)
+    flat = [i for i, attributes in enumerate(given) if BOUND_INPUT not in attributes]
     arguments, results = first.signature.arguments, first.signature.results
-    if (len(t.inputs), len(t.results)) != (len(arguments), len(results)):
-        raise ParseError(
-            f"function '{first.name}' has {len(t.inputs)} arguments and {len(t.results)} results, its signature"
-            f" {len(arguments)} and {len(results)}"
-        )
-    function.arg_attrs = tuple({NAME: a.name} for a in arguments)
+    found, expected = (len(flat), len(function.function_type.results)), (len(arguments), len(results))
+    if found != expected:
+        text = f"function '{first.name}' has %d arguments and %d results"
+        raise ParseError(f"{text % found}, its signature %d and %d" % expected)
+    names = dict(zip(flat, arguments, strict=True))
+    for i, tensor in names.items():
+        function.args[i].name_hint = tensor.name
+    function.arg_attrs = tuple({NAME: names[i].name} if i in names else a for i, a in enumerate(given))
     function.res_attrs = tuple({NAME: r.name} if r.name else {} for r in results)
-    for argument, tensor in zip(function.entry.args, arguments, strict=True):
-        argument.name_hint = tensor.name
 
 
 def _alias(export: Export) -> Mapping[str, Attribute]:

@@ -283,4 +283,3 @@ def _pairs(message: Message, number: int, depth: int) -> list[tuple[str, Structu
 
 def _double(bits: int) -> float:
     return struct.unpack("<d", bits.to_bytes(8, "little"))[0]
-

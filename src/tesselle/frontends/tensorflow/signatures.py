@@ -73,7 +73,9 @@ class _Flattener:
         match value:
             case TensorSpec():
                 if dtype_of(value.dtype) is None:
-                    self.problems.append(f"{self.what} {name or 'value'} holds elements of type {dtype_name(value.dtype)}")
+                    self.problems.append(
+                        f"{self.what} {name or 'value'} holds elements of type {dtype_name(value.dtype)}"
+                    )
                 elif value.shape is None:
                     self.problems.append(f"{self.what} {name or 'value'} has no fixed rank")
                 self.tensors.append(FlatTensor(path, name, value))
@@ -141,4 +143,3 @@ def _positional_names(spec: Structured, count: int) -> list[str]:
     if names[:1] == ["self"] and len(names) > count:
         del names[0]
     return names[:count]
-

@@ -56,9 +56,7 @@ class Staged:
     extracted: Extracted
 
 
-def stage(
-    model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tuple[int, ...]], folder: Path
-) -> Staged:
+def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tuple[int, ...]], folder: Path) -> Staged:
     """Write the model into an empty folder. `shapes`: number of a variable → the shape that it has in the checkpoint."""
     by_trace = {e.function.name: e for e in exports}
     traces = list(by_trace)

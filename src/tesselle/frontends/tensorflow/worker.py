@@ -1,4 +1,4 @@
-"""The process that runs TensorFlow: a staged SavedModel becomes MLIR text of the dialects tf and ml_program.
+"""The process that runs TensorFlow: a staged SavedModel becomes MLIR text of the dialect tf.
 
     python -m tesselle.frontends.tensorflow.worker FOLDER      FOLDER/saved_model.pb -> FOLDER/program.mlir
 
@@ -16,27 +16,15 @@ from typing import Any
 
 PROGRAM = "program.mlir"
 
-PIPELINES = (
+PIPELINE = (
     # Never in builtin.module(…): that would run nothing, and say so to nobody.
-    (
-        "functions",
-        "func.func(tf-executor-graph-pruning,tf-executor-to-functional-conversion),"
-        "tf-guarantee-all-funcs-one-use,tf-shape-inference,inline,symbol-dce,canonicalize,"
-        "tf-guarantee-all-funcs-one-use,tf-shape-inference,canonicalize",
-    ),
-    # Loops and branches get regions first, and stand in functions that nothing calls: variables that are passed into a
-    # function of their own would lose their names.
-    (
-        "control flow",
-        "func.func(tf-device-decompose-resource-ops),tf-functional-control-flow-to-regions,inline,canonicalize",
-    ),
-    (
-        "variables",
-        "tf-saved-model-optimize-global-tensors,tf-saved-model-lower-variable-ops-to-mlprogram,"
-        "tf-saved-model-lower-globals-to-mlprogram,canonicalize,symbol-dce",
-    ),
+    "func.func(tf-executor-graph-pruning,tf-executor-to-functional-conversion),"
+    "tf-guarantee-all-funcs-one-use,tf-shape-inference,inline,symbol-dce,canonicalize,"
+    "tf-guarantee-all-funcs-one-use,tf-shape-inference,func.func(tf-device-decompose-resource-ops),canonicalize"
 )
-"""Names and passes of TensorFlow, in order."""
+"""Passes of TensorFlow: graphs become functions of operations, calls are inlined, shapes inferred, optimizers' kernels
+taken apart.
+"""
 
 
 def convert(folder: Path) -> None:
@@ -45,9 +33,8 @@ def convert(folder: Path) -> None:
     mlir: Any = _import_tensorflow()
     _tell(step="reading the model")
     text: str = mlir.convert_saved_model(str(folder), "", True)
-    for name, passes in PIPELINES:
-        _tell(step=name)
-        text = mlir.run_pass_pipeline(text, passes, True)
+    _tell(step="simplifying the functions")
+    text = mlir.run_pass_pipeline(text, PIPELINE, True)
     (folder / PROGRAM).write_text(text)
 
 

@@ -1,12 +1,12 @@
 """Signatures that only call a function which is exported too: one function of the program stands for both.
 
-    def signature_wrapper(*, y, x):              serving_default is f, with its arguments in another order
-        return {"output_0": f(x, y)}
+def signature_wrapper(*, y, x):              serving_default is f, with its arguments in another order
+    return {"output_0": f(x, y)}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tesselle.frontends.tensorflow.exports import Export

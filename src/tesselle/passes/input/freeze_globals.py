@@ -12,11 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tesselle.dialects.core import builtin, ml_program
+from tesselle.dialects.core.ml_program import CONSTANT_UNLESS_STORED
 from tesselle.ir.core import Op
 from tesselle.ir.passes import Pass, register_pass
-
-CONSTANT_UNLESS_STORED = "tesselle.constant_unless_stored"
-"""Attribute of the globals that this pass looks at."""
 
 
 @register_pass("freeze-globals")
