@@ -39,7 +39,7 @@ def compile(
 ) -> Artifact:
     """Compile a program into an artifact.
 
-    `source`: path of a file of MLIR text or bytecode or of the folder of a SavedModel, text or bytes themselves,
+    `source`: path of a file of MLIR text or bytecode, or of the folder of a SavedModel; text or bytes themselves,
     `jax.stages.Lowered`, `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module.
     `progress` is called as phases, passes and kernels are done.
 

@@ -20,7 +20,7 @@ def import_program(
 ) -> ModuleOp:
     """The verified module of any program that Tesselle takes.
 
-    `source`: the path of a file of MLIR text or bytecode or of the folder of a SavedModel, text or bytes themselves,
+    `source`: the path of a file of MLIR text or bytecode, or of the folder of a SavedModel; text or bytes themselves,
     `jax.stages.Lowered`, `jax.export.Exported`, `tesselle.jax.StatefulModule`, or a module already. `functions` and
     `weights` are those of `tesselle.CompileOptions`; `on_step` is told what a slow reader is at.
     Errors: TypeError for anything else, OptionError (options for other sources), those of the reader.

@@ -129,7 +129,7 @@ def argument_names_of(args: Sequence[Value], attributes: Sequence[Mapping[str, A
     names: list[str] = []
     for i, (arg, given) in enumerate(zip(args, attributes, strict=True)):
         location: Location | None = getattr(arg, "location", None)
-        name = given.get("tesselle.name") or (location.name if isinstance(location, NameLocation) else None)
+        name = given.get(NAME) or (location.name if isinstance(location, NameLocation) else None)
         name = name or arg.name_hint
         names.append(name if isinstance(name, str) and name and not name.isdigit() else f"arg{i}")
     return [n if names.count(n) == 1 else f"arg{i}" for i, n in enumerate(names)]

@@ -48,6 +48,8 @@ def run_tensorflow(folder: Path, on_step: OnStep | None = None, timeout_s: float
             # After an interrupt, or an error of `on_step`.
             process.kill()
             process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         if status == 0 and last.get("done") is True:
             return
         printed = _last_lines(log)

@@ -66,7 +66,8 @@ def _reshape(op: Op, source: Value, shapes: Shapes) -> None:
     dims = shapes.dynamic(result)
     b = Builder.before_op(op)
     # Of equal types with several open dimensions the sizes may still differ: [n, m] as [m, n].
-    if source.type == result.type and (isinstance(op, tensor.CastOp) or tensor_type(result).shape.count(None) < 2):
+    equal = isinstance(op, tensor.CastOp) or tensor_type(result).shape.count(None) < 2
+    if source.type == result.type and (equal or all(map(shapes.same, shapes.of(source), shapes.of(result)))):
         op.replace_with(source)
     else:
         op.replace_with(b.insert(flow.TensorReshapeOp(source, dims, tensor_type(result))).result)
