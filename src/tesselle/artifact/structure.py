@@ -15,6 +15,7 @@ for the flat function: all arguments by position or name; one result, or a tuple
 from __future__ import annotations
 
 import json
+import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias, cast
@@ -152,10 +153,10 @@ def parse_structure(text: str, argument_count: int, result_count: int) -> Struct
     except (ValueError, RecursionError) as error:
         raise ArtifactError(f"structure: is not JSON: {error}") from None
     match value:
-        case {"positional": [*positional], "keyword": [*keyword], "results": results, **rest} if not rest:
+        case {"positional": [*by_position], "keyword": [*by_name], "results": results, **rest} if not rest:
             structure = Structure(
-                tuple(_parameter(p, "positional", i) for i, p in enumerate(cast(list[Any], positional))),
-                tuple(_parameter(p, "keyword", i) for i, p in enumerate(cast(list[Any], keyword))),
+                tuple(_parameter(p, "positional", i) for i, p in enumerate(cast(list[Any], by_position))),
+                tuple(_parameter(p, "keyword", i) for i, p in enumerate(cast(list[Any], by_name))),
                 _tree(results, "results", 0),
             )
         case _:
@@ -226,12 +227,16 @@ def _tree(value: Any, path: str, depth: int) -> Tree:
             return DictOf(_trees(cast(dict[str, Any], items), path, depth))
         case {"namedtuple": {"name": str(name), "fields": {**items}, **more}, **rest} if not rest and not more:
             fields = _trees(cast(dict[str, Any], items), path, depth)
-            if not name.isidentifier() or not all(f.isidentifier() for f in fields):
+            if not all(map(_is_name, (name, *fields))) or any(f.startswith("_") for f in fields):
                 _fail(path, f"{name!r} with fields {list(fields)} is no named tuple")
             return NamedTupleOf(name, fields)
         case _:
             pass
     _fail(path, f"expected a tree, found {json.dumps(value)[:60]}")
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _trees(items: Mapping[str, Any], path: str, depth: int) -> dict[str, Tree]:

@@ -19,7 +19,7 @@ from tesselle.support.options import CompileOptions
 @flags_of(CompileOptions)
 @click.option("-q", "--quiet", is_flag=True, help="No progress display.")
 def command(source: Path, output: Path | None, targets: tuple[str, ...], quiet: bool, **given: Any) -> None:
-    """Compile SOURCE into an artifact: StableHLO as MLIR text or bytecode (`-`: standard input), or a SavedModel's folder.
+    """Compile SOURCE into an artifact: StableHLO as MLIR text or bytecode (`-`: standard input), or a SavedModel.
 
     With --compile-to PHASE the result is the IR after that phase, as text, on standard output unless -o names a file;
     such text goes on from there with --compile-from PHASE.

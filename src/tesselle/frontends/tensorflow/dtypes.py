@@ -42,18 +42,12 @@ _ROWS = (
     (33, "float4_e2m1fn", ""),
 )
 _DTYPES = {number: DTYPES[name] for number, _, name in _ROWS if name}
-_NUMBERS = {dtype: number for number, dtype in _DTYPES.items()}
 _NAMES = {number: name for number, name, _ in _ROWS}
 
 
 def dtype_of(number: int) -> DType | None:
     """The element type that `number` stands for; None when its elements cannot be read as numbers."""
     return _DTYPES.get(number)
-
-
-def number_of(dtype: DType) -> int:
-    """The number of an element type that `dtype_of` gives."""
-    return _NUMBERS[dtype]
 
 
 def dtype_name(number: int) -> str:

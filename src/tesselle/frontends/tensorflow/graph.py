@@ -74,7 +74,7 @@ def cut_graph(graph: Message, functions: Mapping[str, str], constants: Iterable[
         if name not in kept:
             kept[name] = edited(name)
     wanted = set(constants)
-    parts = [bytes_field(_NODES, n.data) for n in graph.messages(_NODES) if n.text(_NAME) in wanted]
+    parts = [bytes_field(_NODES, _without_data(n)) for n in graph.messages(_NODES) if n.text(_NAME) in wanted]
     # In the order of the source, so that the same model always gives the same program.
     all_functions = copies + [kept[n] for n in by_name if n in kept]
     parts.append(bytes_field(_LIBRARY, b"".join(bytes_field(_FUNCTIONS, f) for f in all_functions)))
@@ -96,10 +96,26 @@ def large_constants(graph: Message, names: Iterable[str]) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for node in graph.messages(_NODES) if wanted else ():
         name = node.text(_NAME)
-        value = _large_constant(node) if name in wanted and node.text(_OP) == "Const" else None
+        value = _large_constant(node) if name in wanted else None
         if value is not None:
             found[name] = value[1]
     return found
+
+
+def _without_data(node: Message) -> bytes | memoryview:
+    """A node, with zeros in place of the elements of a large constant."""
+    large = _large_constant(node)
+    if large is None:
+        return node.data
+    dtype, shape = large[0].integer(1), large[0].message(2)
+    zeros = integer_field(1, dtype) + bytes_field(2, b"" if shape is None else shape.data)
+
+    def edit(_: int, pair: Message) -> bytes | None:
+        if pair.text(_KEY) != "value":
+            return None
+        return bytes_field(_KEY, "value") + bytes_field(_VALUE, bytes_field(_TENSOR, zeros))
+
+    return node.edited(_ATTRIBUTES, edit)
 
 
 def _function_name(function: Message) -> str:
@@ -127,7 +143,7 @@ class _FunctionEditor:
 
     def edited(self) -> bytes:
         for node in self.function.messages(_NODE_DEFS):
-            if node.text(_OP) == "Const" and _large_constant(node) is not None:
+            if _large_constant(node) is not None:
                 name = node.text(_NAME)
                 self._outputs[f"{name}:output:0"] = f"{name}:value:0"
         nodes = self.function.edited(_NODE_DEFS, lambda _, node: self._node(node))
@@ -141,9 +157,9 @@ class _FunctionEditor:
         op = node.text(_OP)
         self.references.append(op)
         self.references.extend(function_attributes(node))
-        if op == "Const":
-            constant = _large_constant(node)
-            return None if constant is None else self._variable(node, *constant)
+        constant = _large_constant(node)
+        if constant is not None:
+            return self._variable(node, *constant)
         if op == "XlaCallModule":
             return node.edited(_ATTRIBUTES, lambda _, pair: self._module(pair))
         return self._renamed(node, _INPUTS) if self._outputs else None
@@ -207,8 +223,8 @@ def function_attributes(node: Message) -> Iterator[str]:
 
 
 def _large_constant(node: Message) -> tuple[Message, Array] | None:
-    """The TensorProto of a constant of many floats, and its elements; None for any other constant."""
-    if len(node.data) < _LARGE_BYTES:
+    """The TensorProto of a constant of many floats, and its elements; None for any other node."""
+    if len(node.data) < _LARGE_BYTES or node.text(_OP) != "Const":
         return None
     for pair in node.messages(_ATTRIBUTES):
         value = pair.message(_VALUE)

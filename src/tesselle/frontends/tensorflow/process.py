@@ -28,28 +28,22 @@ def run_tensorflow(folder: Path, on_step: OnStep | None = None, timeout_s: float
     """Convert the model in `folder`. Errors: Unsupported (no TensorFlow; what it says), CompilerError (it aborts)."""
     if importlib.util.find_spec("tensorflow") is None:
         raise _missing("no module named 'tensorflow'")
+    # The folder of the script must not hide modules from TensorFlow.
+    command = [sys.executable, "-P", worker.__file__, str(folder)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            # The folder of the script must not hide modules from TensorFlow.
-            [sys.executable, "-P", worker.__file__, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         timer = threading.Timer(timeout_s, process.kill)
         timer.start()
-        try:
-            assert process.stdout is not None
-            last, step = _follow(process.stdout, on_step)
-            status = process.wait()
-        finally:
-            expired = not timer.is_alive()
-            timer.cancel()
-            # After an interrupt, or an error of `on_step`.
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        with process:
+            try:
+                assert process.stdout is not None
+                last, step = _follow(process.stdout, on_step)
+                status = process.wait()
+            finally:
+                expired = timer.finished.is_set()
+                timer.cancel()
+                # After an interrupt, or an error of `on_step`.
+                process.kill()
         if status == 0 and last.get("done") is True:
             return
         printed = _last_lines(log)

@@ -99,7 +99,7 @@ Structured: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class ConcreteFunction:
-    """A trace. `inputs` is (positional, keyword): a tuple and a dict. `captures`: the objects behind its last arguments."""
+    """A trace. `inputs`: a tuple by position and a dict by name. `captures`: the objects behind its last arguments."""
 
     name: str
     captures: tuple[int, ...]

@@ -17,7 +17,7 @@ import numpy as np
 
 from tesselle.frontends.tensorflow.checkpoint import HEADER_KEY
 from tesselle.frontends.tensorflow.crc32c import crc32c, crc32c_of_zeros, mask
-from tesselle.frontends.tensorflow.dtypes import STRING, dtype_of, number_of
+from tesselle.frontends.tensorflow.dtypes import STRING, dtype_of
 from tesselle.frontends.tensorflow.exports import Export
 from tesselle.frontends.tensorflow.graph import Extracted, cut_graph, large_constants
 from tesselle.frontends.tensorflow.object_graph import OBJECT_GRAPH_KEY, VALUE
@@ -34,7 +34,6 @@ from tesselle.frontends.tensorflow.saved_model import (
 from tesselle.frontends.tensorflow.signatures import FlatTensor
 from tesselle.frontends.tensorflow.table import write_table
 from tesselle.frontends.tensorflow.wire import Message, bytes_field, fixed32_field, integer_field, varint
-from tesselle.support.dtypes import from_numpy
 
 Array = np.ndarray[Any, Any]
 
@@ -47,7 +46,7 @@ class Staged:
     """What the names in the staged model stand for.
 
     `functions`: name → trace. `objects`: name → number of the variable or constant in the original. `constants`:
-    number → elements of a captured constant that is staged as a variable.
+    number → elements of a captured constant that is large, and staged as zeros.
     """
 
     functions: Mapping[str, str]
@@ -74,16 +73,15 @@ def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tup
     children = [*(f"v{n}" for n in captured), *functions]
     nodes = [_user_object(children)]
     originals = list(object_graph.messages(1))
-    nodes += [_constant_as_variable(constants[n]) if n in constants else _bare(originals[n]) for n in captured]
+    nodes += [_bare(originals[n]) for n in captured]
     nodes += [bytes_field(Kind.FUNCTION.value, bytes_field(1, name)) for name in functions]
     parts = [bytes_field(1, node) for node in nodes]
     parts += [bytes_field(2, _concrete_function(name, by_trace[trace], numbers)) for name, trace in functions.items()]
-    kept = [operation for operation in operations.values() if operation not in large]
     info = model.meta_graph.message(_META_INFO)
     staged_graph = b"".join(
         (
             b"" if info is None else bytes_field(_META_INFO, info.data),
-            bytes_field(GRAPH, cut_graph(model.graph, functions, kept, extracted)),
+            bytes_field(GRAPH, cut_graph(model.graph, functions, operations.values(), extracted)),
             bytes_field(OBJECT_GRAPH, b"".join(parts)),
         )
     )
@@ -95,8 +93,6 @@ def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tup
         variable = model.objects[n].variable
         if variable is not None:
             tensors[f"v{n}"] = (variable.dtype, shapes[n])
-        elif n in constants:
-            tensors[f"v{n}"] = (_number(constants[n]), constants[n].shape)
     _write_checkpoint(folder / _VARIABLES, tensors, {name: i + 1 for i, name in enumerate(objects)})
     return Staged(functions, objects, constants, extracted)
 
@@ -110,10 +106,6 @@ def _bare(node: Message) -> bytes:
     """A variable or a constant, without the rest of its object."""
     kinds = (Kind.VARIABLE.value, Kind.CONSTANT.value)
     return b"".join(bytes_field(k, body.data) for k in kinds for body in node.messages(k))
-
-
-def _constant_as_variable(value: Array) -> bytes:
-    return bytes_field(Kind.VARIABLE.value, integer_field(1, _number(value)) + bytes_field(2, _shape(value.shape)))
 
 
 def _concrete_function(name: str, export: Export, numbers: Mapping[int, int]) -> bytes:
@@ -137,10 +129,6 @@ def _specs(tensors: Sequence[FlatTensor]) -> bytes:
 
 def _tuple(values: Sequence[bytes]) -> bytes:
     return bytes_field(TUPLE, b"".join(bytes_field(1, value) for value in values))
-
-
-def _number(array: Array) -> int:
-    return number_of(from_numpy(array.dtype))
 
 
 def _shape(shape: Sequence[int | None]) -> bytes:
