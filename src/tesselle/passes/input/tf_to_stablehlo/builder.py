@@ -125,6 +125,12 @@ class TfBuilder(StablehloBuilder):
                 found.append(as_size(self, self.slice(vector, 0, i, i + 1)))
         return found
 
+    def vector(self, sizes: Sequence[Size]) -> Value:
+        """Sizes as a tensor<Nxi32>."""
+        if all(isinstance(n, int) for n in sizes):
+            return self.constant(np.array(sizes, np.int32))
+        return super().vector(sizes)
+
     def value_of(self, size: Size, dtype: DType = I32) -> Value:
         """A size as a tensor of rank 0."""
         return self.full(size, (), dtype) if isinstance(size, int) else self.convert(size, dtype)
