@@ -225,8 +225,8 @@ def test_numbers_of_a_dynamic_shape() -> None:
 
 
 DYNAMIC = """func.func @main(%s: tensor<Nxui64>, %n: tensor<2xi32>) -> (tensor<Nxui64>, tensor<?x?xT>) {
-  %0:2 = stablehlo.custom_call @stablehlo.dynamic_rng_bit_generator(%s, %n) {rng_algorithm = #stablehlo<rng_algorithm A>} :
-    (tensor<Nxui64>, tensor<2xi32>) -> (tensor<Nxui64>, tensor<?x?xT>)
+  %0:2 = stablehlo.custom_call @stablehlo.dynamic_rng_bit_generator(%s, %n)
+    {rng_algorithm = #stablehlo<rng_algorithm A>} : (tensor<Nxui64>, tensor<2xi32>) -> (tensor<Nxui64>, tensor<?x?xT>)
   return %0#0, %0#1 : tensor<Nxui64>, tensor<?x?xT>
 }"""
 
