@@ -173,6 +173,26 @@ def test_scan_along_a_dynamic_dimension() -> None:
         check_text(text, x, c, np.int32(7), wanted=wanted, tolerance=1e-5)
 
 
+def test_scan_of_slices_of_open_sizes() -> None:
+    """The outputs are twice as long as the slices: only the body says so."""
+    text = """
+    func.func @main(%x: tensor<?x?xf32>, %c: tensor<?xf32>) -> (tensor<?x?xf32>, tensor<?xf32>) {
+      %0:2 = "chlo.scan"(%x, %c) <{dimension = 1 : i64, is_reverse = true,
+        operandSegmentSizes = array<i32: 1, 1>, resultSegmentSizes = array<i32: 1, 1>}> ({
+      ^bb0(%v: tensor<?xf32>, %s: tensor<?xf32>):
+        %a = stablehlo.add %v, %s : tensor<?xf32>
+        %b = stablehlo.concatenate %a, %v, dim = 0 : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+        stablehlo.return %b, %a : tensor<?xf32>, tensor<?xf32>
+      }) : (tensor<?x?xf32>, tensor<?xf32>) -> (tensor<?x?xf32>, tensor<?xf32>)
+      return %0#0, %0#1 : tensor<?x?xf32>, tensor<?xf32>
+    }"""
+    for rows, columns in ((1, 1), (3, 5), (4, 0)):
+        x, c = sample("float32", (rows, columns), 1, special=False), np.ones(rows, np.float32)
+        totals = c + np.cumsum(x[:, ::-1], 1, dtype=np.float32)[:, ::-1]
+        wanted = [np.concatenate([totals, x]), totals[:, 0] if columns else c]
+        check_text(text, x, c, wanted=wanted, tolerance=1e-5)
+
+
 def ragged_text(lhs: str, rhs: str, sizes: str, out: str, numbers: str) -> str:
     return f"""
     func.func @main(%l: {lhs}, %r: {rhs}, %g: {sizes}) -> {out} {{
@@ -195,6 +215,32 @@ def test_ragged_rows() -> None:
             wanted[start : start + size] = a[start : start + size] @ b[g]
             start += size
         check_text(text, a, b, np.array(sizes, np.int32), wanted=[wanted], tolerance=1e-5)
+
+
+def test_ragged_rows_of_open_sizes() -> None:
+    numbers = "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1], lhs_ragged_dimensions = [0],"
+    types = ("tensor<?x?xf32>", "tensor<?x?x?xf32>", "tensor<?xi32>", "tensor<?x?xf32>")
+    text = ragged_text(*types, f"{numbers} rhs_group_dimensions = [0]")
+    for sizes, k, n in (([3, 5, 3], 5, 7), ([2], 1, 3), ([0, 4], 2, 1)):
+        rows = sum(sizes)
+        a, b = sample("float32", (rows, k), 1, special=False), sample("float32", (len(sizes), k, n), 2, special=False)
+        wanted, start = np.zeros((rows, n), np.float32), 0
+        for g, size in enumerate(sizes):
+            wanted[start : start + size] = a[start : start + size] @ b[g]
+            start += size
+        check_text(text, a, b, np.array(sizes, np.int32), wanted=[wanted], tolerance=1e-5)
+
+
+def test_ragged_contraction_of_open_sizes() -> None:
+    numbers = "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], lhs_ragged_dimensions = [1],"
+    types = ("tensor<4x?xf32>", "tensor<?x?xf32>", "tensor<?xi32>", "tensor<?x4x?xf32>")
+    text = ragged_text(*types, f"{numbers} rhs_group_dimensions = []")
+    for sizes, n in (([3, 4, 2], 5), ([1, 0], 2)):
+        k = sum(sizes)
+        a, b = sample("float32", (4, k), 1, special=False), sample("float32", (k, n), 2, special=False)
+        ends = np.cumsum([0, *sizes])
+        parts = [a[:, i:j] @ b[i:j] for i, j in zip(ends[:-1], ends[1:], strict=True)]
+        check_text(text, a, b, np.array(sizes, np.int32), wanted=[np.stack(parts)], tolerance=1e-5)
 
 
 def test_ragged_rows_keep_what_is_not_finite_to_their_group() -> None:

@@ -11,6 +11,9 @@ import pytest
 from scipy import stats
 from text_oracle import check_text, run_compiled, run_reference
 
+from tesselle.compiler import compile
+from tesselle.runtime import load
+
 Array = np.ndarray[Any, Any]
 TYPES: dict[str, Any] = {
     "f16": np.float16,
@@ -219,3 +222,26 @@ def test_numbers_of_a_dynamic_shape() -> None:
         found, meaning = run_compiled(text, np.array(shape)), run_reference(text, np.array(shape))
         np.testing.assert_allclose(found[0], meaning[0], rtol=1e-6)
         np.testing.assert_array_equal(found[1], meaning[1])
+
+
+DYNAMIC = """func.func @main(%s: tensor<Nxui64>, %n: tensor<2xi32>) -> (tensor<Nxui64>, tensor<?x?xT>) {
+  %0:2 = stablehlo.custom_call @stablehlo.dynamic_rng_bit_generator(%s, %n)
+    {rng_algorithm = #stablehlo<rng_algorithm A>} : (tensor<Nxui64>, tensor<2xi32>) -> (tensor<Nxui64>, tensor<?x?xT>)
+  return %0#0, %0#1 : tensor<Nxui64>, tensor<?x?xT>
+}"""
+
+
+@pytest.mark.parametrize("algorithm", ["THREE_FRY", "PHILOX", "DEFAULT"])
+@pytest.mark.parametrize("element", ["ui32", "ui64", "ui8", "f32"])
+def test_bits_of_a_shape_that_is_an_argument(algorithm: str, element: str) -> None:
+    """The same as of the shape in the type, whichever of the sizes are even."""
+    words = 3 if algorithm == "PHILOX" else 2
+    text = DYNAMIC.replace("N", str(words)).replace("xT", f"x{element}").replace(" A>", f" {algorithm}>")
+    function = load(compile(text))["main"]
+    state = np.array([123456789012345, (1 << 64) - 5, 7][:words], np.uint64)
+    for shape in ((3, 4), (4, 3), (3, 5), (5, 3), (1, 1), (0, 3), (2, 0)):
+        vector = np.array(shape, np.int32)
+        wanted = run_reference(text, state, vector)
+        for found, w in zip(function(state, vector), wanted, strict=True):
+            assert found.shape == w.shape
+            np.testing.assert_array_equal(np.asarray(found).view(np.uint8), w.view(np.uint8), err_msg=str(shape))

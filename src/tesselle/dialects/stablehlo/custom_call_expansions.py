@@ -4,7 +4,6 @@
     custom_call @mhlo.topk(x) {k, largest}        -> chlo.top_k, or sort and slice
     custom_call @mhlo.erf(x)                      -> chlo.erf                 and the other functions of one operand
     custom_call @ApproxTopK(x, iota, init…) @gt   -> sort by @gt, slice       the exact k: recall 1
-    custom_call @stablehlo.dynamic_…(x…, size)    -> the op itself, its sizes being constants by now
 
 Sources: JAX, `jax/_src/lax/ann.py`, `lax.py`, `windowed_reductions.py`; StableHLO, `ExperimentalOps.h`.
 """
@@ -17,12 +16,11 @@ from tesselle.dialects.chlo import elementwise as chlo
 from tesselle.dialects.chlo.structured import TopKOp
 from tesselle.dialects.core.func import FuncOp, ReturnOp
 from tesselle.dialects.stablehlo import elementwise, shape
-from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType, RngAlgorithm
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, ComparisonType
 from tesselle.dialects.stablehlo.control_flow import CustomCallOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp as RegionReturnOp
 from tesselle.dialects.stablehlo.custom_calls import attributes_of
 from tesselle.dialects.stablehlo.dynamic import DynamicIotaOp, RealDynamicSliceOp
-from tesselle.dialects.stablehlo.linear_algebra import RngBitGeneratorOp
 from tesselle.dialects.stablehlo.reduction import SortOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
@@ -232,18 +230,3 @@ def expand_approx_top_k(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
     assert isinstance(axis, int)
     k = op.inputs[-1] if op.call_target_name.startswith("stablehlo.dynamic") else None
     return _first_sorted(op, rw, op.inputs[: len(op.results)], called_computation(op), axis, k)
-
-
-# ---------------------------------------------------------------------------------------------- sizes as operands
-
-
-@custom_call_expansion("stablehlo.dynamic_rng_bit_generator")
-def expand_dynamic_rng(op: CustomCallOp, rw: Rewriter) -> Sequence[Value]:
-    """custom_call @stablehlo.dynamic_rng_bit_generator(state, shape) {rng_algorithm} -> rng_bit_generator(state)"""
-    state, bits = op.result_types
-    algorithm = op.attributes.get("rng_algorithm")
-    if not isinstance(algorithm, RngAlgorithm) or not isinstance(state, TensorType) or not isinstance(bits, TensorType):
-        raise Unsupported(f"@{op.call_target_name} needs a rng_algorithm", op.location, op.name)
-    if not bits.is_static:
-        raise Unsupported(f"@{op.call_target_name} whose shape is not constant", op.location, op.name)
-    return rw.insert(RngBitGeneratorOp(op.inputs[0], algorithm, state, bits)).results

@@ -23,7 +23,10 @@ SHAPE_ASSERTION = "shape_assertion"
 DYNAMIC_REDUCE_WINDOW = "stablehlo.dynamic_reduce_window"
 """Target of calls (inputs…, initial values…, window, strides, base dilations, window dilations, padding)."""
 
-CHECKED_LATER = (SHAPE_ASSERTION, DYNAMIC_REDUCE_WINDOW)
+DYNAMIC_RNG = "stablehlo.dynamic_rng_bit_generator"
+"""Target of calls (state, shape) with the attribute `rng_algorithm`: rng_bit_generator of any shape."""
+
+CHECKED_LATER = (SHAPE_ASSERTION, DYNAMIC_REDUCE_WINDOW, DYNAMIC_RNG)
 """Targets that are neither expanded where they stand nor functions of the host: passes of their own know them."""
 
 SHAPE_OPERANDS = "indices_of_shape_operands"

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tesselle.dialects.core.tensor import tensor_type
+from tesselle.dialects.core.tensor import CastOp, tensor_type
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo.attributes import FftType
 from tesselle.dialects.stablehlo.linear_algebra import FftOp
@@ -34,7 +34,6 @@ from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import Rewriter, pattern
 from tesselle.ir.types import Dim, TensorType
 from tesselle.passes.input.stablehlo_builder import Array, StablehloBuilder, expand
-from tesselle.support.diagnostics import Unsupported
 from tesselle.support.dtypes import DType
 
 STEP = 32
@@ -47,7 +46,7 @@ DIRECT = 64
 @register_pass("expand-fft")
 @dataclass(frozen=True)
 class ExpandFft(Pass):
-    """Replace every stablehlo.fft. Errors: Unsupported where a dimension that is transformed is dynamic."""
+    """Replace every stablehlo.fft."""
 
     def run(self, module: Op) -> None:
         for op in [op for op in module.walk() if isinstance(op, FftOp)]:
@@ -57,10 +56,16 @@ class ExpandFft(Pass):
 @pattern
 def fft_by_matrices(op: FftOp, rw: Rewriter) -> Value:
     """fft(x) -> dot_general(x, constant) …"""
-    t = tensor_type(op.operand)
-    if None in t.shape[t.rank - len(op.fft_length) :]:
-        raise Unsupported(f"fft of {t}: the dimensions that it transforms must be static", op.location, op.name)
-    return _Expansion(StablehloBuilder.of(rw), op).result()
+    b, t = StablehloBuilder.of(rw), tensor_type(op.operand)
+    batch = t.rank - len(op.fft_length)
+    if None in t.shape[batch:]:
+        # What is transformed must be as long as the operation says: it is checked when the program runs.
+        lengths = list(op.fft_length)
+        if op.fft_type is FftType.IRFFT and lengths[-1]:
+            lengths[-1] = lengths[-1] // 2 + 1
+        op.set_operand(0, b.insert(CastOp(op.operand, t.with_shape((*t.shape[:batch], *lengths)))).result)
+    out, wanted = _Expansion(b, op).result(), tensor_type(op.result)
+    return out if out.type == wanted else b.insert(CastOp(out, wanted)).result
 
 
 # ---------------------------------------------------------------------------------------------- tables
@@ -140,6 +145,9 @@ class _Expansion:
         """The transform of the operand."""
         op, b = self.op, self.b
         t = tensor_type(op.result)
+        (inferred,) = op.infer() or ()
+        if t.shape.count(None) and isinstance(inferred, TensorType):
+            t = inferred
         if 0 in t.shape:
             return b.full(0, t.static_shape, t.dtype) if t.is_static else self.empty(t)
         batch = t.rank - len(op.fft_length)

@@ -27,9 +27,10 @@ from tesselle.dialects.stablehlo.linear_algebra import CholeskyOp, TriangularSol
 from tesselle.ir.core import Op, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.rewrite import Rewriter, pattern
+from tesselle.passes.input import open_linear_algebra
+from tesselle.passes.input.open_linear_algebra import computed_in
 from tesselle.passes.input.stablehlo_builder import StablehloBuilder, expand
-from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import F32, I1, DType
+from tesselle.support.dtypes import F32, I1
 
 BLOCK = 32
 """Columns that are eliminated one by one before a product updates the rest."""
@@ -38,7 +39,7 @@ BLOCK = 32
 @register_pass("expand-linear-algebra")
 @dataclass(frozen=True)
 class ExpandLinearAlgebra(Pass):
-    """Replace every cholesky and triangular_solve. Errors: Unsupported for operands of dynamic shape."""
+    """Replace every cholesky and triangular_solve; those of open sizes go row by row (`open_linear_algebra`)."""
 
     def run(self, module: Op) -> None:
         for op in [op for op in module.walk() if isinstance(op, CholeskyOp | TriangularSolveOp)]:
@@ -48,25 +49,17 @@ class ExpandLinearAlgebra(Pass):
 @pattern
 def cholesky_by_blocks(op: CholeskyOp, rw: Rewriter) -> Value:
     """cholesky(a) -> while over blocks of columns"""
-    _require_static(op)
-    return _cholesky(StablehloBuilder.of(rw), op)
+    b = StablehloBuilder.of(rw)
+    return _cholesky(b, op) if tensor_type(op.a).is_static else open_linear_algebra.cholesky(b, op)
 
 
 @pattern
 def solve_by_blocks(op: TriangularSolveOp, rw: Rewriter) -> Value:
     """triangular_solve(a, b) -> while over blocks of rows"""
-    _require_static(op)
-    return _triangular_solve(StablehloBuilder.of(rw), op)
-
-
-def _require_static(op: Op) -> None:
-    for v in op.operands:
-        if not tensor_type(v).is_static:
-            raise Unsupported(f"{op.name} of {v.type}: its dimensions must be static", op.location, op.name)
-
-
-def _computed_in(dtype: DType) -> DType:
-    return dtype if dtype.is_complex or dtype.bits >= 32 else F32
+    b = StablehloBuilder.of(rw)
+    if all(tensor_type(v).is_static for v in op.operands):
+        return _triangular_solve(b, op)
+    return open_linear_algebra.triangular_solve(b, op)
 
 
 def _adjoint(b: StablehloBuilder, x: Value) -> Value:
@@ -101,7 +94,7 @@ def _cholesky(b: StablehloBuilder, op: CholeskyOp) -> Value:
     if not t.element_count:
         return op.a
     batch, n = math.prod(shape[:-2]), shape[-1]
-    a = b.convert(b.reshape(op.a, (batch, n, n)), _computed_in(t.dtype))
+    a = b.convert(b.reshape(op.a, (batch, n, n)), computed_in(t.dtype))
     if not op.lower:
         a = _adjoint(b, a)
     size = n if n <= BLOCK else -(-n // BLOCK) * BLOCK
@@ -215,7 +208,7 @@ def _triangular_solve(b: StablehloBuilder, op: TriangularSolveOp) -> Value:
         return op.b
     shape = t.static_shape
     batch, n = math.prod(shape[:-2]), b.shape(op.a)[-1]
-    dtype = _computed_in(t.dtype)
+    dtype = computed_in(t.dtype)
     a = b.convert(b.reshape(op.a, (batch, n, n)), dtype)
     right = b.convert(b.reshape(op.b, (batch, *shape[-2:])), dtype)
     a = _triangle(b, a, lower=op.lower, diagonal=not op.unit_diagonal)

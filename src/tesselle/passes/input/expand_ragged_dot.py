@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tesselle.dialects.chlo.structured import RaggedDotOp
-from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.stablehlo.attributes import DotDimensionNumbers, Precision
+from tesselle.dialects.core.tensor import CastOp, tensor_type
+from tesselle.dialects.stablehlo import elementwise as e
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, DotDimensionNumbers, Precision
 from tesselle.dialects.stablehlo.contraction import DotGeneralOp
-from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.types import TensorType
-from tesselle.passes.input.stablehlo_expressions import Tensor, counted_loop, iota, splat
-from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import I32, I64
+from tesselle.passes.input.stablehlo_builder import StablehloBuilder
+from tesselle.support.dtypes import I64
 
 
 def expand_ragged_dot(op: RaggedDotOp, rw: Rewriter) -> Value:
@@ -25,54 +24,69 @@ def expand_ragged_dot(op: RaggedDotOp, rw: Rewriter) -> Value:
     contracting: for g: result[g] = dot_general(group's lhs, or 0, group's rhs, or 0).
     """
     n = op.ragged_dot_dimension_numbers
-    types = [tensor_type(v) for v in op.operands]
-    if not all(t.is_static for t in (*types, op.result_type)):
-        raise Unsupported("ragged_dot of dynamic shapes is not supported", op.location, f"{op.name}.dynamic")
+    b = StablehloBuilder.of(rw)
     (ragged,) = n.lhs_ragged_dimensions
     if ragged in n.lhs_batching_dimensions:
-        return _dot(rw, op, op.lhs, op.rhs, op.result_type, None)
+        return _dot(b, op, op.lhs, op.rhs, op.result_type, None)
     prefix = n.prefix()
-    lhs_shape = types[0].static_shape
-    sizes = Tensor(rw, op.group_sizes).convert(I64)
-    groups = sizes.type.static_shape[-1]
-    outer = [lhs_shape[d] for d in prefix]
-    if sizes.type.rank == 1 and prefix:
-        sizes = sizes.broadcast([*outer, groups], [len(prefix)])
-    result = splat(rw, 0, op.result_type)
-    start = splat(rw, 0, TensorType(tuple(outer), I64))
+    lhs_sizes = b.sizes(op.lhs)
+    sizes = b.convert(op.group_sizes, I64)
+    groups = b.sizes(sizes)[-1]
+    if tensor_type(sizes).rank == 1 and prefix:
+        outer = [*(lhs_sizes[d] for d in prefix), groups]
+        sizes = b.broadcast_to(sizes, outer, [len(prefix)])
     contracting = ragged in n.lhs_contracting_dimensions
+    start = b.broadcast_to(b.full(0, (), I64), [lhs_sizes[d] for d in prefix], [])
+    result = _zeros(b, op, groups, contracting=contracting)
 
-    def step(b: Builder, g: Tensor, state: list[Tensor]) -> list[Value]:
+    def step(s: StablehloBuilder, g: Value, state: list[Value]) -> list[Value]:
         low, result = state
-        high = low + Tensor(b, sizes.value).at(g, len(prefix))
+        high = s.add(low, s.at(sizes, len(prefix), g))
 
-        def inside(shape: Sequence[int], axis: int, dims: Sequence[int]) -> Tensor:
-            """Whether an element of a tensor of `shape` belongs to the group; `dims`: where the prefix stands."""
-            place = iota(b, shape, axis, I64)
-            return (low.broadcast(shape, dims) <= place) & (place < high.broadcast(shape, dims))
+        def inside(like: Value, axis: int, dims: Sequence[int]) -> Value:
+            """Whether an element of a tensor like `like` belongs to the group; `dims`: where the prefix stands."""
+            place = s.iota_like(like, axis, I64)
+            ends = (s.broadcast_like(v, place, dims) for v in (low, high))
+            first, behind = ends
+            return s.op(
+                e.AndOp,
+                s.compare(first, ComparisonDirection.LE, place),
+                s.compare(place, ComparisonDirection.LT, behind),
+            )
 
         if contracting:
             dims = dict(zip(n.lhs_contracting_dimensions, n.rhs_contracting_dimensions, strict=True))
             dims |= dict(zip(n.lhs_batching_dimensions, n.rhs_batching_dimensions, strict=True))
-            left, right = Tensor(b, op.lhs), Tensor(b, op.rhs)
-            left = left.where(inside(lhs_shape, ragged, prefix), 0)
-            right = right.where(inside(types[1].static_shape, dims[ragged], [dims[d] for d in prefix]), 0)
-            part_type = TensorType(op.result_type.shape[1:], op.result_type.dtype)
-            part = Tensor(b, _dot(b, op, left.value, right.value, part_type, None))
-            return [high.value, result.with_slice(part, g, 0).value]
+            left = s.select(inside(op.lhs, ragged, prefix), op.lhs, s.full_like(op.lhs, 0))
+            here = inside(op.rhs, dims[ragged], [dims[d] for d in prefix])
+            right = s.select(here, op.rhs, s.full_like(op.rhs, 0))
+            part = _dot(s, op, left, right, op.result_type.with_shape(op.result_type.shape[1:]), None)
+            return [high, s.with_slice(result, 0, g, part)]
         (group,) = n.rhs_group_dimensions
-        rhs = Tensor(b, op.rhs).at(g, group)
-        whole = Tensor(b, _dot(b, op, op.lhs, rhs.value, op.result_type, group))
+        whole = _dot(s, op, op.lhs, s.at(op.rhs, group, g), op.result_type, group)
         batch = n.lhs_batching_dimensions
-        kept = [*batch, *(d for d in range(len(lhs_shape)) if d not in (*batch, *n.lhs_contracting_dimensions))]
-        mask = inside(op.result_type.static_shape, kept.index(ragged), [kept.index(d) for d in prefix])
-        return [high.value, whole.where(mask, result).value]
+        rank = tensor_type(op.lhs).rank
+        kept = [*batch, *(d for d in range(rank) if d not in (*batch, *n.lhs_contracting_dimensions))]
+        mask = inside(whole, kept.index(ragged), [kept.index(d) for d in prefix])
+        return [high, s.select(mask, whole, result)]
 
-    count = splat(rw, groups, TensorType((), I32))
-    return counted_loop(rw, count, [start.value, result.value], step)[1]
+    found = b.loop(groups, [start, result], step)[1]
+    return found if found.type == op.result_type else b.insert(CastOp(found, op.result_type)).result
 
 
-def _dot(b: Builder, op: RaggedDotOp, lhs: Value, rhs: Value, t: TensorType, removed: int | None) -> Value:
+def _zeros(b: StablehloBuilder, op: RaggedDotOp, groups: int | Value, *, contracting: bool) -> Value:
+    """What no group has written: zeros in the result's shape, which that of a product says where its type does not."""
+    t = op.result_type
+    if t.is_static:
+        return b.full(0, t.static_shape, t.dtype)
+    if contracting:
+        part = _dot(b, op, op.lhs, op.rhs, t.with_shape(t.shape[1:]), None)
+        return b.broadcast_to(b.full(0, (), t.dtype), [groups, *b.sizes(part)], [])
+    (group,) = op.ragged_dot_dimension_numbers.rhs_group_dimensions
+    return b.full_like(_dot(b, op, op.lhs, b.at(op.rhs, group, b.index(0)), t, group), 0)
+
+
+def _dot(b: StablehloBuilder, op: RaggedDotOp, lhs: Value, rhs: Value, t: TensorType, removed: int | None) -> Value:
     """dot_general with the numbers of `op`; `removed`: the dimension that rhs has lost."""
     n = op.ragged_dot_dimension_numbers
 

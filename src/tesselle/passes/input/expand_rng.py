@@ -23,12 +23,15 @@ from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import control_flow as cf
 from tesselle.dialects.stablehlo.attributes import RngAlgorithm, RngDistribution
+from tesselle.dialects.stablehlo.control_flow import CustomCallOp
+from tesselle.dialects.stablehlo.custom_calls import DYNAMIC_RNG
 from tesselle.dialects.stablehlo.dynamic import DynamicBroadcastInDimOp, DynamicIotaOp
 from tesselle.dialects.stablehlo.linear_algebra import RngBitGeneratorOp, RngOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.passes import Pass, register_pass
 from tesselle.ir.types import TensorType
+from tesselle.passes.input import dynamic_random_bits
 from tesselle.passes.input.random_bits import (
     join,
     linear_index,
@@ -52,10 +55,12 @@ class ExpandRng(Pass):
     and in the condition of a loop."""
 
     def run(self, module: Op) -> None:
-        found = [op for op in module.walk() if isinstance(op, RngBitGeneratorOp | RngOp)]
+        found = [op for op in module.walk() if isinstance(op, RngBitGeneratorOp | RngOp) or _is_dynamic(op)]
         for op in found:
             if isinstance(op, RngBitGeneratorOp):
                 op.replace_with(expand_rng_bit_generator(op, Builder.before_op(op)))
+            elif isinstance(op, CustomCallOp):
+                op.replace_with(_expand_dynamic_bits(op, Builder.before_op(op)))
         if not any(isinstance(op, RngOp) for op in found):
             return
         for function in [op for op in module.walk() if isinstance(op, FuncOp)]:
@@ -65,10 +70,28 @@ class ExpandRng(Pass):
                 _thread(entry, draws.value)
 
 
+def _is_dynamic(op: Op) -> bool:
+    return isinstance(op, CustomCallOp) and op.call_target_name == DYNAMIC_RNG
+
+
 def expand_rng_bit_generator(op: RngBitGeneratorOp, b: Builder) -> list[Value]:
     """The next state and the bits. Floats get the bit patterns; DEFAULT is Philox, as XLA has it for CPUs."""
-    out, given = tensor_type(op.results[1]), tensor_type(op.initial_state)
-    if not out.is_static or not given.is_static:
+    return _random_bits(op, Tensor(b, op.initial_state), op.rng_algorithm, tensor_type(op.results[1]), None)
+
+
+def _expand_dynamic_bits(op: CustomCallOp, b: Builder) -> list[Value]:
+    """custom_call @stablehlo.dynamic_rng_bit_generator(state, shape) {rng_algorithm}: the shape is an operand."""
+    algorithm = op.attributes.get("rng_algorithm")
+    types = [t for t in op.result_types if isinstance(t, TensorType)]
+    if not isinstance(algorithm, RngAlgorithm) or len(types) != 2 or len(op.inputs) != 2:
+        raise Unsupported(f"@{op.call_target_name} needs a rng_algorithm", op.location, op.name)
+    return _random_bits(op, Tensor(b, op.inputs[0]), algorithm, types[1], Tensor(b, op.inputs[1]))
+
+
+def _random_bits(op: Op, state: Tensor, algorithm: RngAlgorithm, out: TensorType, shape: Tensor | None) -> list[Value]:
+    """`shape`: the dimensions of `out` as a vector, where its type leaves some open."""
+    given, b = state.type, state.b
+    if not given.is_static or (shape is None and not out.is_static):
         raise Unsupported("rng_bit_generator of dynamic shapes is not supported", op.location, f"{op.name}.dynamic")
     words = given.element_count * given.dtype.bits // 64
     if given.dtype not in (UI32, UI64) or words not in (2, 3) or given.element_count * given.dtype.bits % 64:
@@ -77,19 +100,24 @@ def expand_rng_bit_generator(op: RngBitGeneratorOp, b: Builder) -> list[Value]:
             op.location,
             f"{op.name}.state",
         )
-    state = Tensor(b, op.initial_state)
+    if out.is_static and not out.element_count:
+        return [state.value, splat(b, 0, out).value]
     if given.dtype is UI32:
         state = state.reshape([words, 2]).bitcast(TensorType((words,), UI64))
-    if not out.element_count:
-        return [op.initial_state, splat(b, 0, out).value]
-    generate = threefry_bits if op.rng_algorithm is RngAlgorithm.THREE_FRY else philox_bits
     # No integer has the six bits of some floats: they get the low bits of bytes.
     width = 8 if out.dtype.bits == 6 else out.dtype.bits
-    bits, after = generate(state, out.static_shape, width)
+    is_threefry = algorithm is RngAlgorithm.THREE_FRY
+    if shape is not None and not out.is_static:
+        generate = dynamic_random_bits.threefry_bits if is_threefry else dynamic_random_bits.philox_bits
+        bits, after = generate(state, shape, out, width)
+    else:
+        bits, after = (threefry_bits if is_threefry else philox_bits)(state, out.static_shape, width)
     if given.dtype is UI32:
         after = after.bitcast(TensorType((words, 2), UI32)).reshape(given.static_shape)
     if width == out.dtype.bits:
         return [after.value, bits.bitcast(out).value]
+    if not out.is_static:
+        raise Unsupported(f"random bits in a {out}, whose elements have six bits", op.location, f"{op.name}.dynamic")
     pairs = [(bits >> k).convert(UI2).reshape([*out.static_shape, 1]) for k in range(0, out.dtype.bits, 2)]
     return [after.value, concatenate(pairs, out.rank).bitcast(out).value]
 

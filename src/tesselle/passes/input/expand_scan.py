@@ -2,75 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tesselle.dialects.chlo.structured import ScanOp
-from tesselle.dialects.core.tensor import tensor_type
-from tesselle.dialects.stablehlo import shape as s
+from tesselle.dialects.core.tensor import CastOp, tensor_type
 from tesselle.dialects.stablehlo.control_flow import ReturnOp
-from tesselle.dialects.stablehlo.dynamic import DynamicBroadcastInDimOp
-from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.types import TensorType
-from tesselle.passes.input.stablehlo_expressions import Tensor, concatenate, counted_loop, splat
+from tesselle.passes.input.stablehlo_builder import StablehloBuilder
 from tesselle.support.diagnostics import Unsupported
-from tesselle.support.dtypes import I32
 
 
 def expand_scan(op: ScanOp, rw: Rewriter) -> list[Value]:
     """outputs, carries = scan(inputs, inits) -> while: slices of inputs, carries -> body -> slices of outputs, carries.
 
-    Only the dimension that is walked may be dynamic.
+    Any dimension may be open: what a step gives has the sizes that the body gives for slices of zeros.
     """
     axis = op.dimension
+    b = StablehloBuilder.of(rw)
     outputs = [tensor_type(r) for r in op.results[: len(op.results) - len(op.inits)]]
-    for t in (*(tensor_type(v) for v in op.inputs), *outputs):
-        if any(size is None for d, size in enumerate(t.shape) if d != axis):
-            raise Unsupported(
-                f"scan of slices of dynamic shapes is not supported, found {t}", op.location, f"{op.name}.dynamic"
-            )
-    count = _steps(op, rw)
-    buffers = [_zeros(rw, t, axis, count) for t in outputs]
+    count = _steps(b, op)
+    buffers = [
+        b.broadcast_to(b.full(0, (), t.dtype), s, []) for t, s in zip(outputs, _sizes(b, op, count), strict=True)
+    ]
     if any(tensor_type(v).shape[axis] == 0 for v in op.inputs):
-        return [*(t.value for t in buffers), *op.inits]
-    body = op.body.block
+        return [*(_as(b, v, t) for v, t in zip(buffers, outputs, strict=True)), *op.inits]
 
-    def step(b: Builder, i: Tensor, state: list[Tensor]) -> list[Value]:
-        place = Tensor(b, count.value) - 1 - i if op.is_reverse else i
-        slices = [Tensor(b, v).at(place, axis).value for v in op.inputs]
-        carried = [t.value for t in state[len(buffers) :]]
-        mapping: dict[Value, Value] = dict(zip(body.args, [*slices, *carried], strict=True))
-        returned: list[Value] = []
-        for inner in body:
-            if isinstance(inner, ReturnOp):
-                returned = [mapping.get(v, v) for v in inner.operands]
-                break
-            b.insert(inner.clone(mapping))
-        parts = (Tensor(b, v) for v in returned[: len(buffers)])
-        written = [x.with_slice(part, place, axis) for x, part in zip(state, parts, strict=False)]
-        return [*(t.value for t in written), *returned[len(buffers) :]]
+    def step(s: StablehloBuilder, i: Value, state: list[Value]) -> list[Value]:
+        last = s.subtract(s.index(count) if isinstance(count, int) else count, s.index(1))
+        place = s.subtract(last, i) if op.is_reverse else i
+        returned = _run_body(s, op, [s.at(v, axis, place) for v in op.inputs], state[len(buffers) :])
+        parts = returned[: len(buffers)]
+        written = [s.with_slice(x, axis, place, part) for x, part in zip(state, parts, strict=False)]
+        return [*written, *returned[len(buffers) :]]
 
-    return counted_loop(rw, count, [*(t.value for t in buffers), *op.inits], step)
+    found = b.loop(count, [*buffers, *op.inits], step)
+    return [_as(b, v, tensor_type(r)) for v, r in zip(found, op.results, strict=True)]
 
 
-def _steps(op: ScanOp, rw: Rewriter) -> Tensor:
-    """How many slices there are, as tensor<i32>."""
+def _as(b: StablehloBuilder, value: Value, t: TensorType) -> Value:
+    return value if value.type == t else b.insert(CastOp(value, t)).result
+
+
+def _run_body(b: StablehloBuilder, op: ScanOp, slices: Sequence[Value], carried: Sequence[Value]) -> list[Value]:
+    """A copy of the body; what it returns."""
+    args = op.body.block.args
+    given = [_as(b, v, tensor_type(a)) for v, a in zip((*slices, *carried), args, strict=True)]
+    mapping: dict[Value, Value] = dict(zip(args, given, strict=True))
+    for inner in op.body.block:
+        if isinstance(inner, ReturnOp):
+            return [mapping.get(v, v) for v in inner.operands]
+        b.insert(inner.clone(mapping))
+    raise AssertionError("a body without stablehlo.return")
+
+
+def _steps(b: StablehloBuilder, op: ScanOp) -> int | Value:
+    """How many slices there are."""
     size = op.scan_dim_size
     for v in op.inputs:
         known = tensor_type(v).shape[op.dimension]
         size = known if known is not None else size
     if size is not None:
-        return splat(rw, size, TensorType((), I32))
+        return size
     if not op.inputs:
         raise Unsupported("scan without inputs needs scan_dim_size", op.location, f"{op.name}.size")
-    return Tensor(rw, rw.insert(s.GetDimensionSizeOp(op.inputs[0], op.dimension)).result)
+    return b.sizes(op.inputs[0])[op.dimension]
 
 
-def _zeros(rw: Rewriter, t: TensorType, axis: int, count: Tensor) -> Tensor:
-    """A buffer for the slices of an output."""
-    if t.is_static:
-        return splat(rw, 0, t)
-    scalar = TensorType((), I32)
-    sizes = [(count if d == axis else splat(rw, n, scalar)).reshape([1]) for d, n in enumerate(t.shape)]
-    zero = splat(rw, 0, TensorType((), t.dtype))
-    shape = concatenate(sizes, 0)
-    return Tensor(rw, rw.insert(DynamicBroadcastInDimOp(zero.value, shape.value, (), t)).result)
+def _sizes(b: StablehloBuilder, op: ScanOp, count: int | Value) -> list[list[int | Value]]:
+    """The sizes of the outputs."""
+    axis = op.dimension
+    outputs = [tensor_type(r) for r in op.results[: len(op.results) - len(op.inits)]]
+    found: list[list[int | Value]] = []
+    steps: list[Value] | None = None
+    for i, t in enumerate(outputs):
+        if not any(n is None for d, n in enumerate(t.shape) if d != axis):
+            found.append([count if n is None else n for n in t.shape])
+            continue
+        if steps is None:
+            slices: list[Value] = []
+            for v in op.inputs:
+                sizes = [n for d, n in enumerate(b.sizes(v)) if d != axis]
+                slices.append(b.broadcast_to(b.full(0, (), tensor_type(v).dtype), sizes, []))
+            steps = _run_body(b, op, slices, op.inits)
+        sizes = b.sizes(steps[i])
+        found.append([*sizes[:axis], count, *sizes[axis:]])
+    return found

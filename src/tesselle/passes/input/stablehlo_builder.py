@@ -11,11 +11,16 @@ import numpy as np
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo import shape as s
-from tesselle.dialects.stablehlo.attributes import ComparisonDirection, DotDimensionNumbers
+from tesselle.dialects.stablehlo.attributes import ComparisonDirection, DotDimensionNumbers, GatherDimensionNumbers
 from tesselle.dialects.stablehlo.contraction import DotGeneralOp
 from tesselle.dialects.stablehlo.control_flow import ReturnOp, WhileOp
-from tesselle.dialects.stablehlo.dynamic import DynamicBroadcastInDimOp, DynamicReshapeOp, RealDynamicSliceOp
-from tesselle.dialects.stablehlo.indexing import DynamicSliceOp, DynamicUpdateSliceOp
+from tesselle.dialects.stablehlo.dynamic import (
+    DynamicBroadcastInDimOp,
+    DynamicIotaOp,
+    DynamicReshapeOp,
+    RealDynamicSliceOp,
+)
+from tesselle.dialects.stablehlo.indexing import DynamicGatherOp, DynamicSliceOp, DynamicUpdateSliceOp
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Region, Value
@@ -120,6 +125,56 @@ class StablehloBuilder(Builder):
             return self.broadcast(value, self.shape(like), dims)
         t = tensor_type(value).with_shape(shape)
         return self.insert(DynamicBroadcastInDimOp(value, self.vector(self.sizes(like)), tuple(dims), t)).result
+
+    def broadcast_to(self, value: Value, sizes: Sequence[int | Value], dims: Sequence[int]) -> Value:
+        """result[i] = value[i[d] for d in dims], in a shape of these sizes."""
+        shape = [n for n in sizes if isinstance(n, int)]
+        if len(shape) == len(sizes):
+            return self.broadcast(value, shape, dims)
+        t = tensor_type(value).with_shape([n if isinstance(n, int) else None for n in sizes])
+        return self.insert(DynamicBroadcastInDimOp(value, self.vector(sizes), tuple(dims), t)).result
+
+    def full_like(self, like: Value, value: complex) -> Value:
+        """A tensor in the shape of `like` whose elements are all `value`."""
+        return self.broadcast_like(self.full(value, (), tensor_type(like).dtype), like, ())
+
+    def iota_like(self, like: Value, axis: int, dtype: DType) -> Value:
+        """result[i] = i[axis], in the shape of `like`."""
+        t = tensor_type(like).with_dtype(dtype)
+        if t.is_static:
+            return self.insert(s.IotaOp(axis, t)).result
+        return self.insert(DynamicIotaOp(self.vector(self.sizes(like)), axis, TensorType(t.shape, dtype))).result
+
+    def at(self, value: Value, axis: int, index: Value) -> Value:
+        """The slice at one place of an axis, without that axis."""
+        t = tensor_type(value)
+        rest = [n for d, n in enumerate(t.shape) if d != axis]
+        zero = self.index(0)
+        if None not in rest:
+            starts = tuple(index if d == axis else zero for d in range(t.rank))
+            sizes = tuple(1 if d == axis else n or 0 for d, n in enumerate(t.shape))
+            return self.reshape(self.dynamic_slice(value, starts, sizes), rest)
+        numbers = GatherDimensionNumbers(
+            offset_dims=tuple(range(t.rank - 1)),
+            collapsed_slice_dims=(axis,),
+            operand_batching_dims=(),
+            start_indices_batching_dims=(),
+            start_index_map=(axis,),
+            index_vector_dim=0,
+        )
+        sizes_ = self.vector([1 if d == axis else n for d, n in enumerate(self.sizes(value))])
+        start = self.reshape(index, (1,))
+        return self.insert(DynamicGatherOp(value, start, sizes_, numbers, t.with_shape(rest))).result
+
+    def with_slice(self, value: Value, axis: int, index: Value, part: Value) -> Value:
+        """The value with `part` in place of the slice at one place of an axis."""
+        zero = self.index(0)
+        starts = [index if d == axis else zero for d in range(tensor_type(value).rank)]
+        sizes = self.sizes(part)
+        shape: list[int | Value] = [*sizes[:axis], 1, *sizes[axis:]]
+        known = [n for n in shape if isinstance(n, int)]
+        update = self.reshape(part, known) if len(known) == len(shape) else self.reshape_to(part, shape)
+        return self.dynamic_update(value, update, starts)
 
     def slice(self, value: Value, axis: int, start: int, limit: int, step: int = 1) -> Value:
         """value[start:limit:step] along one axis, which is not open."""

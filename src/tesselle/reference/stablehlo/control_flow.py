@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.stablehlo import control_flow as s
+from tesselle.dialects.stablehlo.attributes import RngAlgorithm
 from tesselle.dialects.stablehlo.custom_calls import (
     DYNAMIC_REDUCE_WINDOW,
+    DYNAMIC_RNG,
     SHAPE_ASSERTION,
     custom_call_of,
     expand,
@@ -15,6 +18,7 @@ from tesselle.dialects.stablehlo.custom_calls import (
 from tesselle.ir.rewrite import Rewriter
 from tesselle.ir.types import TensorType
 from tesselle.reference.registry import Array, RegionRunner, region_semantics, semantics
+from tesselle.reference.stablehlo.random import random_bits
 from tesselle.reference.stablehlo.window import dynamic_reduce_window
 from tesselle.support.custom_calls import ArraySpec, host_function, how_to_register, run_host_call
 from tesselle.support.diagnostics import InvocationError, Unsupported, fill_in
@@ -59,6 +63,11 @@ def custom_call(op: s.CustomCallOp, runner: RegionRunner, *inputs: Array) -> lis
         return []
     if op.call_target_name == DYNAMIC_REDUCE_WINDOW:
         return dynamic_reduce_window(op, runner, inputs)
+    if op.call_target_name == DYNAMIC_RNG:
+        algorithm = op.attributes["rng_algorithm"]
+        assert isinstance(algorithm, RngAlgorithm)
+        shape = tuple(int(n) for n in inputs[1])
+        return random_bits(algorithm, inputs[0], tensor_type(op.results[1]).dtype, shape)
     target = op.call_target_name
     function = runner.host_functions.get(target) or host_function(target)
     if function is not None:

@@ -12,15 +12,19 @@ from tesselle.reference import numerics as n
 from tesselle.reference.random_numbers import element_bits, philox_bits, threefry_bits
 from tesselle.reference.registry import Array, RegionRunner, element_dtype, region_semantics, semantics
 from tesselle.reference.special_functions import erf_inv
-from tesselle.support.dtypes import DTYPES
+from tesselle.support.dtypes import DTYPES, DType
 
 
 @semantics(s.RngBitGeneratorOp)
 def rng_bit_generator(op: s.RngBitGeneratorOp, state: Array) -> list[Array]:
     """XLA's bits for CPUs, where DEFAULT is Philox. Floats take the patterns of the bits."""
-    dtype, shape = op.output_type.dtype, op.output_type.static_shape
+    return random_bits(op.rng_algorithm, state, op.output_type.dtype, op.output_type.static_shape)
+
+
+def random_bits(algorithm: RngAlgorithm, state: Array, dtype: DType, shape: tuple[int, ...]) -> list[Array]:
+    """The next state, and elements of `dtype`."""
     words = [int(w) for w in np.ascontiguousarray(state).view(np.uint64)]
-    generate = threefry_bits if op.rng_algorithm is RngAlgorithm.THREE_FRY else philox_bits
+    generate = threefry_bits if algorithm is RngAlgorithm.THREE_FRY else philox_bits
     # No integer has the six bits of some floats: they get the low bits of bytes.
     width = 8 if dtype.bits == 6 else dtype.bits
     bits, after = generate(words, shape, width)
