@@ -1,7 +1,8 @@
 """The examples of the documentation run, and print what the pages say.
 
 Blocks ```mlir title="NAME" are files, ```python blocks run one after the other, and lines `$ tesselle …` of ```console
-blocks print what follows them, where `...` stands for anything.
+blocks print what follows them, where `...` stands for anything; `$ python FILE` runs a file of the page. A page that
+imports TensorFlow needs it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from saved_models import require_tensorflow
 
 from tesselle.cli.app import run_command_line
 
@@ -26,7 +30,10 @@ def test_examples(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__example__"}
-    for kind, title, text in BLOCK.findall(page.read_text()):
+    blocks = BLOCK.findall(page.read_text())
+    if any("import tensorflow" in text for _, _, text in blocks):
+        require_tensorflow()
+    for kind, title, text in blocks:
         if title:
             Path(title).write_text(text)
         elif kind == "python":
@@ -40,6 +47,9 @@ def _console(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     for command in re.split(r"^\$ ", text, flags=re.M)[1:]:
         line, _, wanted = command.partition("\n")
         words = shlex.split(line)
+        if words[0] == "python":
+            subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True)
+            continue
         assert words.pop(0) == "tesselle", line
         run_command_line(words)
         printed = "\n".join(row.strip() for row in capsys.readouterr().out.splitlines() if row.strip()) + "\n"

@@ -26,9 +26,8 @@ def save(prefix: Path, tensors: dict[str, Any], slices: dict[str, str] | None = 
     prefix.parent.mkdir(parents=True, exist_ok=True)
     names = [n.partition("|")[0] for n in tensors]
     wheres = [(slices or {}).get(n, "") for n in tensors]
-    tf.raw_ops.SaveV2(
-        prefix=str(prefix), tensor_names=names, shape_and_slices=wheres, tensors=[tf.constant(t) for t in tensors.values()]
-    )
+    values = [tf.constant(t) for t in tensors.values()]
+    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=wheres, tensors=values)
 
 
 def main(folder: Path) -> None:

@@ -233,6 +233,7 @@ def test_damaged_bytes_are_refused_or_harmless(tmp_path: Path, seed: int) -> Non
     entries = {b"": header(), **{b"tensor/%d" % i: entry((2, 3), DATA) for i in range(9)}}
     entries |= {k: v for k, v in sliced((4,), ((0, 2),), ((2, 2),)).items() if k}
     whole = write_table(sorted(entries.items()))
+    refused = 0
     for _ in range(60):
         damaged = bytearray(whole)
         for _ in range(rng.randrange(1, 4)):
@@ -247,8 +248,9 @@ def test_damaged_bytes_are_refused_or_harmless(tmp_path: Path, seed: int) -> Non
                 if f"tensor/{i}" in checkpoint:
                     checkpoint.read(f"tensor/{i}")
             checkpoint.read("x")
-        except (ParseError, Unsupported) as error:
-            assert len(str(error)) < 500
+        except (ParseError, Unsupported):
+            refused += 1
+    assert refused > 20
 
 
 def test_tables_round_trip() -> None:
