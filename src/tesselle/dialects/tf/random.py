@@ -197,5 +197,3 @@ class RngReadAndSkipOp(Op):
         require_rank(self, numbers(self, self.alg, "alg", INTEGER), 0, "alg")
         require_rank(self, numbers(self, self.delta, "delta", INTEGER), 0, "delta")
         vector(self, self.results[0], "result")
-
-

@@ -241,5 +241,3 @@ def uniform_int(op: tf.StatelessRandomUniformIntV2Op | tf.StatelessRandomUniform
     spread = [b.tensor(b.broadcast_to(v.value, sizes, ())) for v in (low, span)]
     result = found % spread[1] + spread[0]
     return result.bitcast(result.type.with_dtype(dtype)).value
-
-
