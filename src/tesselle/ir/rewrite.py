@@ -185,12 +185,19 @@ def eliminate_common_subexpressions(root: Op) -> bool:
 
 def _key(op: Op) -> tuple[Any, ...] | None:
     try:
-        attributes = tuple(sorted(op.attributes.items(), key=lambda kv: kv[0]))
+        attributes = tuple(sorted(((k, _bits(v)) for k, v in op.attributes.items()), key=lambda kv: kv[0]))
         key = (type(op), op.operands, op.result_types, attributes, op.operand_segments)
         hash(key)
     except TypeError:  # an attribute that cannot be hashed, such as a dictionary
         return None
     return key
+
+
+def _bits(attribute: Any) -> Any:
+    """What tells the attribute from others: 0.0 and -0.0 are equal, but not the same."""
+    if isinstance(attribute, float):
+        return (float, attribute.hex())
+    return tuple(map(_bits, attribute)) if isinstance(attribute, tuple) else attribute
 
 
 def _cse(op: Op, scopes: list[dict[tuple[Any, ...], Op]]) -> bool:
