@@ -197,7 +197,10 @@ def _bits(attribute: Any) -> Any:
     """What tells the attribute from others: 0.0 and -0.0 are equal, but not the same."""
     if isinstance(attribute, float):
         return (float, attribute.hex())
-    return tuple(map(_bits, attribute)) if isinstance(attribute, tuple) else attribute
+    if isinstance(attribute, tuple):
+        parts: Any = attribute
+        return tuple(map(_bits, parts))
+    return attribute
 
 
 def _cse(op: Op, scopes: list[dict[tuple[Any, ...], Op]]) -> bool:

@@ -63,7 +63,7 @@ def log1p(x: Array) -> Array:
 def logistic(x: Array) -> Array:
     """1 / (1 + e**-x), by the power that is not above 1."""
     right = x.real >= 0
-    power = np.exp(np.where(right, -x, x))
+    power: Array = np.exp(np.where(right, -x, x))
     # On the imaginary axis both are the same; infinite imaginary parts count for nothing where the power is 0.
     p, q = power.real, power.imag
     one = 1 + p
