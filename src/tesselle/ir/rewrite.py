@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import CONSTANT_LIKE, ISOLATED, PURE, TERMINATOR, Block, Op, Region, Value
@@ -198,8 +198,7 @@ def _bits(attribute: Any) -> Any:
     if isinstance(attribute, float):
         return (float, attribute.hex())
     if isinstance(attribute, tuple):
-        parts: Any = attribute
-        return tuple(map(_bits, parts))
+        return tuple(_bits(part) for part in cast("tuple[Any, ...]", attribute))
     return attribute
 
 
