@@ -6,6 +6,7 @@ Source of the method: Vignes (1993), "A stochastic arithmetic for reliable scien
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class PerturbedInterpreter(Interpreter):
         """
         odd = np.isnan(x)
         infinite = np.isinf(x) & ~odd & isinstance(op, s.PowerOp)
-        unsigned = np.logical_or.reduce([~np.isfinite(y) for y in operands])
+        unsigned = reduce(np.logical_or, [~np.isfinite(y) for y in operands])
         which = self.rng.integers(3, size=x.shape)
         parts: list[Array] = []
         for i, part in enumerate((x.real, x.imag)):
@@ -134,7 +135,7 @@ def _on_axes(operands: Sequence[Array]) -> bool | Array:
     """Where all operands are real or imaginary: then a part that is 0 is no difference of rounded numbers."""
     if not any_complex(operands):
         return True
-    return np.logical_and.reduce([(x.real == 0) | (x.imag == 0) for x in operands])
+    return reduce(np.logical_and, [(x.real == 0) | (x.imag == 0) for x in operands])
 
 
 def _magnified(op: Op, result: Array) -> float | Array:

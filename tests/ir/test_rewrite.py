@@ -20,6 +20,7 @@ from tesselle.ir.rewrite import (
     eliminate_dead_code,
     pattern,
 )
+from tesselle.ir.text import parse_module, print_op
 from tesselle.ir.types import FunctionType, TensorType
 from tesselle.support.diagnostics import CompilerError, OptionError
 from tesselle.support.dtypes import F32
@@ -115,6 +116,20 @@ class GivesLinalg(Pass):
 class NeedsLinalg(Pass):
     def run(self, module: Op) -> None:
         raise KeyError("broken inside")
+
+
+def test_zeros_of_either_sign_are_two_constants() -> None:
+    text = """
+func.func @f() -> (f32, f32, f32) {
+  %0 = arith.constant 0.0 : f32
+  %1 = arith.constant -0.0 : f32
+  %2 = arith.constant -0.0 : f32
+  return %0, %1, %2 : f32, f32, f32
+}
+"""
+    module = parse_module(text)
+    assert eliminate_common_subexpressions(module)
+    assert print_op(module).count("arith.constant") == 2
 
 
 def test_pipelines_check_facts_when_they_are_built() -> None:

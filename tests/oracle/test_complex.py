@@ -31,8 +31,9 @@ UNARY = {
 }  # fmt: skip
 """Largest error of complex<f64> in ULP; of complex<f32> it is 1."""
 BINARY = {"atan2": 32, "divide": 4, "power": 512, "maximum": 0, "minimum": 0}
-"""atan2: near its poles, y = ix and y = -ix, the quotient's error grows. power: the logarithm's error grows with the
-exponent, up to 709 times.
+"""atan2: near its poles, y = ix and y = -ix, the quotient's error grows.
+
+power: the logarithm's error grows with the exponent, up to 709 times.
 """
 
 EDGES = (0.0, -0.0, 1, -2, np.inf, -np.inf)

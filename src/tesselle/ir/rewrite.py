@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import CONSTANT_LIKE, ISOLATED, PURE, TERMINATOR, Block, Op, Region, Value
@@ -185,12 +185,21 @@ def eliminate_common_subexpressions(root: Op) -> bool:
 
 def _key(op: Op) -> tuple[Any, ...] | None:
     try:
-        attributes = tuple(sorted(op.attributes.items(), key=lambda kv: kv[0]))
+        attributes = tuple(sorted(((k, _bits(v)) for k, v in op.attributes.items()), key=lambda kv: kv[0]))
         key = (type(op), op.operands, op.result_types, attributes, op.operand_segments)
         hash(key)
     except TypeError:  # an attribute that cannot be hashed, such as a dictionary
         return None
     return key
+
+
+def _bits(attribute: Any) -> Any:
+    """What tells the attribute from others: 0.0 and -0.0 are equal, but not the same."""
+    if isinstance(attribute, float):
+        return (float, attribute.hex())
+    if isinstance(attribute, tuple):
+        return tuple(_bits(part) for part in cast("tuple[Any, ...]", attribute))
+    return attribute
 
 
 def _cse(op: Op, scopes: list[dict[tuple[Any, ...], Op]]) -> bool:

@@ -9,6 +9,7 @@ become a `Problem`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -245,10 +246,13 @@ def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | Non
 
 
 def _is_zero(value: Value | float) -> bool:
-    if not isinstance(value, Value):
-        return value == 0
-    op = value.defining_op
-    return isinstance(op, arith.ConstantOp) and isinstance(op.value, int | float) and op.value == 0
+    """Whether it is 0, from which a sum starts by itself; -0 is not."""
+    if isinstance(value, Value):
+        op = value.defining_op
+        if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, int | float):
+            return False
+        value = op.value
+    return value == 0 and math.copysign(1.0, value) > 0
 
 
 def _is_scalar(op: Op) -> bool:
