@@ -58,7 +58,7 @@ class Case:
 
     def shape(self, text: str, sizes: Sequence[int]) -> tuple[int, ...]:
         values = dict(zip(self.symbols, sizes, strict=True))
-        return tuple(int(eval(part, {}, values)) for part in text.split(","))  # noqa: S307  # shapes of this file
+        return tuple(int(eval(part, {}, values)) for part in text.split(","))  # shapes of this file
 
     def arguments(self, sizes: Sequence[int]) -> list[Array]:
         return [normal(*self.shape(s, sizes), seed=i) for i, s in enumerate(self.shapes)]
