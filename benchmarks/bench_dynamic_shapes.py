@@ -44,7 +44,8 @@ def resnet50() -> Network:
 
     def convolution(x: Array, name: str, kernel: int, features: int, stride: int = 1) -> Array:
         filters = w(f"{name} filters", kernel, kernel, x.shape[-1], features)
-        padding = [((kernel - 1) // 2, (kernel - 1) // 2)] * 2
+        edge = (kernel - 1) // 2
+        padding = [(edge, edge)] * 2
         y = lax.conv_general_dilated(x, filters, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
         mean, variance, scale, offset = (w(f"{name} {k}", features) for k in ("mean", "variance", "scale", "offset"))
         return (y - mean) * (lax.rsqrt(variance**2 + 1.0) * (scale + 1)) + offset
@@ -131,7 +132,7 @@ def network_of(name: str) -> Network:
 
 @cache
 def dynamic_program(name: str) -> Callable[..., Any]:
-    return load_one_thread(network_of(name), export.symbolic_shape(NETWORKS[name][1]))
+    return load_one_thread(network_of(name), tuple(export.symbolic_shape(NETWORKS[name][1])))
 
 
 @pytest.mark.parametrize(("name", "shape"), SIZES, ids=lambda p: p if isinstance(p, str) else "x".join(map(str, p)))

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.strategy import KernelFunction
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
 from tesselle.dialects.core.func import FuncOp
@@ -27,7 +26,6 @@ from tesselle.dialects.core.tensor import CastOp
 from tesselle.dialects.flow.ops import DispatchTensorLoadOp, DispatchTensorStoreOp, DispatchTensorType
 from tesselle.ir.attributes import UNIT
 from tesselle.ir.builder import Builder
-from tesselle.ir.core import Value
 from tesselle.ir.types import FunctionType, MemRefType
 from tesselle.support.diagnostics import CompilerError
 from tesselle.support.dtypes import INDEX
@@ -64,20 +62,11 @@ def bind_function(
     function.attributes["dim_bindings"] = dim_bindings
     # Results never share memory with operands; what is updated in place is one binding.
     function.attributes["distinct_bindings"] = UNIT
-    sizes = _with_multiples(function, entry.args[count:-3], push_multiples)
-    return KernelFunction(function, count, dim_bindings, sizes)
-
-
-def _with_multiples(function: FuncOp, constants: Sequence[Value], multiples: Sequence[int]) -> tuple[Value, ...]:
-    """The push constants, written as products where something divides them."""
-    sizes = list(constants)
-    b = Builder(function.entry, function.entry.first, function.location)
-    for i, (value, multiple) in enumerate(zip(constants, multiples, strict=False)):
-        if multiple > 1:
-            users = [(op, n) for op, n in value.uses]
-            product = ix.round_down(b, value, multiple)
-            assert isinstance(product, Value)
+    kernel = KernelFunction(function, count, dim_bindings, tuple(push_multiples))
+    for slot, value in enumerate(kernel.push_constants):
+        users = [(op, n) for op, n in value.uses]
+        size = kernel.size(slot)
+        if size is not value:
             for op, n in users:
-                op.set_operand(n, product)
-            sizes[i] = product
-    return tuple(sizes)
+                op.set_operand(n, size)
+    return kernel

@@ -17,7 +17,6 @@ from tesselle.codegen.common.prepare import buffer_of
 from tesselle.codegen.common.strategy import KernelFunction
 from tesselle.dialects.core import memref, tensor
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
-from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import GenericOp
 from tesselle.ir.builder import Builder
@@ -141,19 +140,19 @@ class _Block:
 
     def _is_read(self, buffer: Value, op: GenericOp) -> bool:
         """Whether the dispatch also reads the memory behind `buffer`."""
-        root = _root(buffer)
+        root = memory.root_of(buffer)
         for user in self.kernel.function.body.walk():
-            if isinstance(user, ToTensorOp) and user.result.uses and _root(user.buffer) is root:
+            if isinstance(user, ToTensorOp) and user.result.uses and memory.root_of(user.buffer) is root:
                 return True
         return False
 
     def _is_free(self, buffer: Value, value: Value, until: GenericOp) -> bool:
         """Whether nothing else lies in the memory behind `buffer` between the making of `value` and `until`."""
-        root = _root(buffer)
+        root = memory.root_of(buffer)
         start = value.defining_op
         assert start is not None
         for other, where in self.buffers.items():
-            if _root(where) is not root or other is until.result:
+            if memory.root_of(where) is not root or other is until.result:
                 continue
             made = other.defining_op
             if made is not None and self.order[start] <= self.order[made] < self.order[until]:
@@ -244,13 +243,3 @@ class _Block:
         if buffer is not None and buffer is not op.dest:
             b = Builder.before_op(op)
             generics.copy(b, buffer, op.dest)
-
-
-def _root(buffer: Value) -> Value:
-    """The binding or allocation that a view looks at."""
-    op = buffer.defining_op
-    while isinstance(op, memref.SubViewOp | memref.ReinterpretCastOp):
-        buffer = op.operands[0]
-        op = buffer.defining_op
-    memref_type(buffer)
-    return buffer

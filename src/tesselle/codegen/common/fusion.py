@@ -145,7 +145,7 @@ def _counter_expression(b: Builder, e: AffineExpr) -> Value:
 
 def inline_oversized(kernel: KernelFunction, is_oversized: Sequence[GenericOp]) -> None:
     """Compute again, wherever they are read, the elementwise results that no local memory can hold."""
-    for op in is_oversized:
+    for op in reversed(is_oversized):  # what a reader became reads what it read
         if op.parent is not None and is_inlinable(op):
             inline_into_users(op)
     eliminate_dead_code(kernel.function)

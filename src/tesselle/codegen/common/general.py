@@ -12,6 +12,7 @@ from tesselle.codegen.common.configure import Config, configure
 from tesselle.codegen.common.fusion import fuse_elementwise, inline_oversized, is_inlinable, widen_accumulators
 from tesselle.codegen.common.grid import Grid
 from tesselle.codegen.common.loop_classes import LoopClasses, analyse
+from tesselle.codegen.common.memory import root_of
 from tesselle.codegen.common.prepare import prepare
 from tesselle.codegen.common.sizes import name_sizes
 from tesselle.codegen.common.strategy import KernelFunction, Phase, Plan, TargetShape
@@ -124,8 +125,8 @@ def _output_that_holds(kernel: KernelFunction, op: GenericOp) -> GenericOp | Non
     ):
         return None
     places = [u.dest for u in last.result.users if isinstance(u, MaterializeInDestinationOp)]
-    read = {v.buffer for v in kernel.function.entry if isinstance(v, ToTensorOp) and v.result.uses}
-    return last if places and places[0] not in read else None
+    read = {root_of(v.buffer) for v in kernel.function.entry if isinstance(v, ToTensorOp) and v.result.uses}
+    return last if places and root_of(places[0]) not in read else None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,15 @@ def dense_strides(b: Builder, sizes: Sequence[ix.Size]) -> list[ix.Size]:
     return strides[::-1]
 
 
+def root_of(buffer: Value) -> Value:
+    """The binding or allocation that a view looks at."""
+    op = buffer.defining_op
+    while isinstance(op, memref.SubViewOp | memref.ReinterpretCastOp):
+        buffer = op.operands[0]
+        op = buffer.defining_op
+    return buffer
+
+
 def kept_dims(sizes: Sequence[Dim], result: MemRefType) -> list[int]:
     """The dimensions that a rank-reducing subview keeps: those dropped have size one."""
     kept: list[int] = []

@@ -33,12 +33,17 @@ def name_sizes(kernel: KernelFunction) -> None:
                                                             memref.subview %v[0, 0] [%i, %n]
     """
     entry = kernel.function.entry
+    values = [kernel.size(slot) for slot in range(len(kernel.push_constants))]
+    of_sizes = [op for op in entry if any(_is_behind(op, v) for v in values)]
+    for op in reversed(of_sizes):
+        assert entry.first is not None
+        if op is not entry.first:
+            op.move_before(entry.first)
     for buffer in kernel.bindings:
         t = memref_type(buffer)
         if None not in t.shape or not buffer.uses:
             continue
-        first = next((op for op in entry if not _stands_for_size(op, kernel)), None)
-        b = Builder(entry, first, kernel.function.location)
+        b = Builder(entry, of_sizes[-1].next if of_sizes else entry.first, kernel.function.location)
         sizes = buffer_sizes(kernel, b, buffer)
         for user in list(buffer.users):
             if isinstance(user, memref.DimOp):
@@ -51,12 +56,8 @@ def name_sizes(kernel: KernelFunction) -> None:
                 op.set_operand(n, view)
 
 
-def _stands_for_size(op: Op, kernel: KernelFunction) -> bool:
-    """Whether the operation computes one of the sizes of the bindings."""
-    return op.dialect == "arith" and any(_is_behind(op, v) for v in kernel.sizes)
-
-
 def _is_behind(op: Op, value: Value) -> bool:
+    """Whether the operation computes the value, or something that it is computed from."""
     maker = value.defining_op
     return maker is not None and (maker is op or any(_is_behind(op, v) for v in maker.operands))
 

@@ -8,9 +8,10 @@ writes one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from tesselle.codegen.common import index_math as ix
 from tesselle.dialects.core.func import FuncOp
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Value
@@ -47,13 +48,15 @@ class TargetShape:
 class KernelFunction:
     """A bound dispatch function and the meaning of its arguments.
 
-    `sizes`: what stands for each push constant in the function: itself, or a product that shows what divides it.
+    `push_multiples`: what divides each push constant (empty: nothing is known). `products`: what stands for those that
+    something divides, by position, see `size`.
     """
 
     function: FuncOp
     binding_count: int
     dim_bindings: tuple[tuple[int | None, ...], ...]
-    sizes: tuple[Value, ...]
+    push_multiples: tuple[int, ...] = ()
+    products: dict[int, Value] = field(default_factory=dict[int, Value])
 
     @property
     def bindings(self) -> Sequence[Value]:
@@ -84,7 +87,22 @@ class KernelFunction:
         slot = self.dim_bindings[position][axis]
         if slot is None:
             raise ValueError(f"dimension {axis} of binding {position} is dynamic, but no push constant holds it")
-        return self.sizes[slot]
+        return self.size(slot)
+
+    def size(self, slot: int) -> Value:
+        """A push constant as sizes are read: itself, or the product (itself / n) * n that shows what divides it."""
+        value = self.push_constants[slot]
+        n = self.push_multiples[slot] if slot < len(self.push_multiples) else 1
+        if n <= 1:
+            return value
+        found = self.products.get(slot)
+        # Clean-ups erase it where nothing has used it yet.
+        if found is None or found.defining_op is None or found.defining_op.parent is None:
+            entry = self.function.entry
+            b = Builder(entry, entry.first, self.function.location)
+            found = ix.as_value(b, ix.mul(b, ix.floordiv(b, value, n), n))
+            self.products[slot] = found
+        return found
 
 
 Phase = tuple[str, Callable[[], None]]

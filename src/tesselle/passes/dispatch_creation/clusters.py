@@ -28,6 +28,8 @@ SMALL_WORK = 1 << 15
 SCRATCH_BYTES = 1 << 16
 """What one intermediate may take per tile: it stays in the core's own cache."""
 _RECOMPUTED_READERS = 2
+_MOST_RECOMPUTED = 2
+"""Rows of unknown length have no such place: how many of them a dispatch computes again, and for how many readers."""
 
 
 class Kind(enum.Enum):
@@ -250,34 +252,37 @@ def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
     is_large = work is None or work > SMALL_WORK
     if tiles is not None and tiles < MINIMUM_TILES and is_large and any(t is None or tiles < t for t in before):
         return False
-    return all(_scratch_fits(result, op) for op in a.nests)
+    again = [op for op in a.nests if not _scratch_fits(result, op)]
+    # Each may double the work of those that it reads.
+    return all(_is_made_again(a.nests[op]) for op in again) and len(again) <= _MOST_RECOMPUTED
 
 
 def _scratch_fits(cluster: Cluster, producer: Op) -> bool:
-    """Whether what one tile keeps of the producer's results is small, or need not be kept."""
+    """Whether what one tile keeps of the producer's results is small and of static size."""
     nest = cluster.nests[producer]
     tiled = {loops[producer] for loops in cluster.common}
     for r, loops in zip(producer.results, nest.results, strict=True):
         inner = [nest.extents[d] for d in loops if d not in tiled]
         elements = _product(inner)
-        if elements is None and _is_made_again(nest, r):
-            continue
         if elements is None or elements * tensor_type(r).dtype.size_bytes > SCRATCH_BYTES:
             return False
     return True
 
 
-def _is_made_again(nest: LoopNest, result: OpResult) -> bool:
-    """Whether rows of unknown length may be computed where they are read, as no tile has room for them.
+def _is_made_again(nest: LoopNest) -> bool:
+    """Whether rows that no tile has room for may be computed where they are read, as their length is not known.
 
     That is done at most twice when it is expensive (softmax: once, as its exponentials lie in the row of the result).
     """
     op = nest.op
     if not isinstance(op, linalg.GenericOp) or not nest.is_elementwise or len(op.results) != 1:
         return False
+    result = op.results[0]
     if op.body.block.args[-1].uses or not op.output_maps[0].is_permutation:
         return False
-    readers = {user for user, _ in result.uses}
-    if not all(isinstance(u, linalg.GenericOp) and i < len(u.inputs) for u, i in result.uses):
+    if tensor_type(result).is_static or not all(
+        isinstance(u, linalg.GenericOp) and i < len(u.inputs) for u, i in result.uses
+    ):
         return False
+    readers = {user for user, _ in result.uses}
     return len(readers) <= _RECOMPUTED_READERS or body_cost(op.body.block) <= CHEAP_LIMIT
