@@ -188,7 +188,7 @@ def test_scan_of_slices_of_open_sizes() -> None:
     }"""
     for rows, columns in ((1, 1), (3, 5), (4, 0)):
         x, c = sample("float32", (rows, columns), 1, special=False), np.ones(rows, np.float32)
-        totals = c + np.cumsum(x[:, ::-1], 1, dtype=np.float32)[:, ::-1]
+        totals = c[:, None] + np.cumsum(x[:, ::-1], 1, dtype=np.float32)[:, ::-1]
         wanted = [np.concatenate([totals, x]), totals[:, 0] if columns else c]
         check_text(text, x, c, wanted=wanted, tolerance=1e-5)
 

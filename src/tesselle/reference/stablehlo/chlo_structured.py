@@ -14,7 +14,6 @@ from tesselle.dialects.chlo.structured import ConstantOp, RaggedDotOp, ScanOp, T
 from tesselle.dialects.stablehlo import elementwise as s
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.ir.core import Op
-from tesselle.ir.types import TensorType
 from tesselle.reference import numerics as n
 from tesselle.reference.registry import SEMANTICS, Array, RegionRunner, element_dtype, region_semantics, semantics
 from tesselle.reference.stablehlo.contraction import einsum
@@ -105,11 +104,13 @@ def scan(op: ScanOp, runner: RegionRunner, *operands: Array) -> list[Array]:
             rows.append(v)
         carries = values[outputs:]
     stacked: list[Array] = []
-    for rows, r in zip(kept, op.results, strict=False):
-        t = r.type
-        assert isinstance(t, TensorType)
-        rows = rows[::-1] if op.is_reverse else rows
-        stacked.append(np.stack(rows, op.dimension) if rows else np.zeros([d or 0 for d in t.shape], t.dtype.numpy))
+    if not steps:
+        # The sizes of what no step has made are those of what a step would make.
+        slices = [np.zeros(np.delete(x.shape, op.dimension), x.dtype) for x in inputs]
+        made = runner.run_region(op.body, [*slices, *carries])[:outputs]
+        return [*(np.zeros(np.insert(v.shape, op.dimension, 0), v.dtype) for v in made), *carries]
+    for rows in kept:
+        stacked.append(np.stack(rows[::-1] if op.is_reverse else rows, op.dimension))
     return [*stacked, *carries]
 
 
@@ -136,7 +137,8 @@ def ragged_dot(op: RaggedDotOp, lhs: Array, rhs: Array, group_sizes: Array) -> A
     contracting = ragged in d.lhs_contracting_dimensions
     prefix = d.prefix()
     sizes = np.broadcast_to(group_sizes, [*(lhs.shape[i] for i in prefix), group_sizes.shape[-1]])
-    result = np.zeros(op.result_type.static_shape, dtype.numpy)
+    shape = [lhs.shape[k] if k < lhs.ndim else rhs.shape[k - lhs.ndim] for k in out]
+    result = np.zeros([sizes.shape[-1], *shape] if contracting else shape, dtype.numpy)
     # Of rows in a prefix dimension one at a time, so that every product has one group only.
     for place in product(*(range(lhs.shape[i]) for i in prefix)):
         ends = np.cumsum(sizes[place])
