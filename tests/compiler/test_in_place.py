@@ -18,11 +18,12 @@ BODIES = {
     "sum": f"""
         %new = stablehlo.subtract %w, %g : TT
         %out = stablehlo.reduce(%new init: %zero) {SUM_OF_ROWS}""",
-    "sum of columns": """
+    "sum of columns": f"""
         %new = stablehlo.subtract %w, %g : TT
         %0 = stablehlo.reduce(%new init: %zero) applies stablehlo.add across dimensions = [0] : (TT, tensor<f32>) -> CC
         %1 = stablehlo.broadcast_in_dim %0, dims = [1] : (CC) -> TT
-        %out = stablehlo.reduce(%1 init: %zero) applies stablehlo.maximum across dimensions = [1] : (TT, tensor<f32>) -> RR""",
+        %2 = stablehlo.maximum %1, %g : TT
+        %out = stablehlo.reduce(%2 init: %zero) {SUM_OF_ROWS}""",
     "normalized": f"""
         %0 = stablehlo.subtract %w, %g : TT
         %out = stablehlo.reduce(%0 init: %zero) {SUM_OF_ROWS}
