@@ -115,6 +115,20 @@ def online_softmax(x: Array) -> Array:
     return jnp.concatenate([e / e.sum(-1, keepdims=True), e * e], -1)
 
 
+def stages(x: Array) -> Array:
+    """Rows that are computed from rows, which are read again after they were summed up."""
+    total = x.max(-1, keepdims=True)
+    for _ in range(4):
+        x = jnp.exp(jnp.tanh(x - total))
+        total = x.sum(-1, keepdims=True) + total
+    return x / total
+
+
+def convolution_of_rows(x: Array, w: Array) -> Array:
+    dims = ("NWC", "WIO", "NWC")
+    return lax.conv_general_dilated(x[None], w, (1,), "SAME", dimension_numbers=dims)[0]
+
+
 ROWS = ((1, 7), (2, 1), (3, 16), (5, 33), (17, 100), (64, 31))
 BATCHES = tuple((b,) for b in (1, 2, 3, 4, 5, 13, 14, 15, 16, 17, 29, 31, 45))
 
@@ -134,6 +148,9 @@ CASES = (
     Case("standardise", lambda x: (x - x.mean(0)) / (x.std(0) + 0.1), ("b,s",), ROWS),
     Case("rms-norm", lambda x, g: x * lax.rsqrt((x * x).mean(-1, keepdims=True) + 1e-5) * g, ("b,s", "s"), ROWS),
     Case("three-stages", lambda x: jnp.tanh(jnp.exp(-abs(x)) - x.sum(-1, keepdims=True)).sum(-1), ("b,s",), ROWS),
+    Case("four-stages", stages, ("b,s",), ROWS, same_dispatches=False),
+    Case("gradient", jax.grad(lambda x: (jax.nn.softmax(x, -1) ** 2).sum()), ("b,s",), ROWS, same_dispatches=False),
+    Case("windows", convolution_of_rows, ("b,s", "3,s,4"), ROWS, same_dispatches=False),
     Case("outer", lambda x, y: x[:, None] * y[None, :] + 1, ("b", "s"), ROWS),
     Case("product", lambda x, y: jax.nn.relu(x @ y) + 1, ("b,s", "s,20"), ROWS),
     Case("gram", lambda x: x @ x.T, ("b,s",), ROWS),

@@ -252,25 +252,28 @@ def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
     is_large = work is None or work > SMALL_WORK
     if tiles is not None and tiles < MINIMUM_TILES and is_large and any(t is None or tiles < t for t in before):
         return False
-    again = [op for op in a.nests if not _scratch_fits(result, op)]
+    kept = {op: _scratch_bytes(result, op) for op in a.nests}
+    unknown = [op for op, size in kept.items() if size is None]
     # Each may double the work of those that it reads.
-    return all(_is_made_again(a.nests[op]) for op in again) and len(again) <= _MOST_RECOMPUTED
+    recomputed = all(_is_made_again(a.nests[op]) for op in unknown) and len(unknown) <= _MOST_RECOMPUTED
+    return recomputed and all(size is None or size <= SCRATCH_BYTES for size in kept.values())
 
 
-def _scratch_fits(cluster: Cluster, producer: Op) -> bool:
-    """Whether what one tile keeps of the producer's results is small and of static size."""
+def _scratch_bytes(cluster: Cluster, producer: Op) -> int | None:
+    """What one tile keeps of the largest of the producer's results; None when that is not known."""
     nest = cluster.nests[producer]
     tiled = {loops[producer] for loops in cluster.common}
+    largest = 0
     for r, loops in zip(producer.results, nest.results, strict=True):
-        inner = [nest.extents[d] for d in loops if d not in tiled]
-        elements = _product(inner)
-        if elements is None or elements * tensor_type(r).dtype.size_bytes > SCRATCH_BYTES:
-            return False
-    return True
+        elements = _product([nest.extents[d] for d in loops if d not in tiled])
+        if elements is None:
+            return None
+        largest = max(largest, elements * tensor_type(r).dtype.size_bytes)
+    return largest
 
 
 def _is_made_again(nest: LoopNest) -> bool:
-    """Whether rows that no tile has room for may be computed where they are read, as their length is not known.
+    """Whether rows of unknown length may be computed where they are read, as no tile has room for them.
 
     That is done at most twice when it is expensive (softmax: once, as its exponentials lie in the row of the result).
     """
@@ -280,9 +283,7 @@ def _is_made_again(nest: LoopNest) -> bool:
     result = op.results[0]
     if op.body.block.args[-1].uses or not op.output_maps[0].is_permutation:
         return False
-    if tensor_type(result).is_static or not all(
-        isinstance(u, linalg.GenericOp) and i < len(u.inputs) for u, i in result.uses
-    ):
+    if not all(isinstance(u, linalg.GenericOp) and i < len(u.inputs) for u, i in result.uses):
         return False
     readers = {user for user, _ in result.uses}
     return len(readers) <= _RECOMPUTED_READERS or body_cost(op.body.block) <= CHEAP_LIMIT
