@@ -12,6 +12,7 @@ from text_oracle import check_text, run_compiled, run_reference
 
 from tesselle.ir.text import parse_module, print_op
 from tesselle.support.dtypes import DTYPES
+import itertools
 
 NAMES = {
     "float32": "f32",
@@ -239,7 +240,7 @@ def test_ragged_contraction_of_open_sizes() -> None:
         k = sum(sizes)
         a, b = sample("float32", (4, k), 1, special=False), sample("float32", (k, n), 2, special=False)
         ends = np.cumsum([0, *sizes])
-        parts = [a[:, i:j] @ b[i:j] for i, j in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [a[:, i:j] @ b[i:j] for i, j in itertools.pairwise(ends)]
         check_text(text, a, b, np.array(sizes, np.int32), wanted=[np.stack(parts)], tolerance=1e-5)
 
 
