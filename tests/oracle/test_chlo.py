@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import ml_dtypes
@@ -12,7 +13,6 @@ from text_oracle import check_text, run_compiled, run_reference
 
 from tesselle.ir.text import parse_module, print_op
 from tesselle.support.dtypes import DTYPES
-import itertools
 
 NAMES = {
     "float32": "f32",

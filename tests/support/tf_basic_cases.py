@@ -244,8 +244,14 @@ _BINARY = (
     "Add AddV2 Sub Mul MulNoNan RealDiv DivNoNan FloorDiv FloorMod Maximum Minimum SquaredDifference Atan2"
     " Xdivy Xlogy Xlog1py Less LessEqual Greater GreaterEqual Equal NotEqual Mod TruncateMod"
 )
-_INTEGER = "AddV2 Sub Mul FloorDiv FloorMod TruncateDiv TruncateMod Maximum Minimum BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift"
-_GRADIENTS = "EluGrad SeluGrad ReluGrad Relu6Grad SoftplusGrad SoftsignGrad SigmoidGrad TanhGrad SqrtGrad RsqrtGrad InvGrad LeakyReluGrad"
+_INTEGER = (
+    "AddV2 Sub Mul FloorDiv FloorMod TruncateDiv TruncateMod Maximum Minimum BitwiseAnd BitwiseOr BitwiseXor"
+    " LeftShift RightShift"
+)
+_GRADIENTS = (
+    "EluGrad SeluGrad ReluGrad Relu6Grad SoftplusGrad SoftsignGrad SigmoidGrad TanhGrad SqrtGrad RsqrtGrad InvGrad"
+    " LeakyReluGrad"
+)
 
 
 def _spread(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:

@@ -31,7 +31,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Case:
-    """A function with the shapes it is called with. `state`: makes an object with variables, whose methods are called."""
+    """A function with the shapes it is called with. `state`: makes an object with variables, whose methods run."""
 
     function: Callable[..., Any]
     specs: tuple[Spec, ...]

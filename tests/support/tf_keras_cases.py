@@ -180,7 +180,9 @@ CASES: dict[str, Case] = {
         sequential(
             *(
                 lambda k, a=a: k.Activation(a)
-                for a in "elu selu softplus softsign tanh sigmoid hard_sigmoid swish gelu leaky_relu relu6 mish exponential".split()
+                for a in (
+                    "elu selu softplus softsign tanh sigmoid hard_sigmoid swish gelu leaky_relu relu6 mish exponential"
+                ).split()
             )
         ),
         Spec(("b", 4)),

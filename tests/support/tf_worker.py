@@ -30,7 +30,7 @@ def prepared(module: Any, name: str) -> str:
     from tensorflow.mlir.experimental import convert_saved_model, run_pass_pipeline
 
     with tempfile.TemporaryDirectory() as folder:
-        # A signature of `name` would call it through another function, where TensorFlow's importer knows less of shapes.
+        # A signature of `name` would call it through another function, where the importer knows less of shapes.
         nothing = tf.function(lambda: {"nothing": tf.constant(0)}, input_signature=[])
         tf.saved_model.save(module, folder, signatures={"nothing": nothing})
         text = convert_saved_model(folder, name, False)

@@ -155,8 +155,8 @@ def parse_structure(text: str, argument_count: int, result_count: int) -> Struct
     match value:
         case {"positional": [*by_position], "keyword": [*by_name], "results": results, **rest} if not rest:
             structure = Structure(
-                tuple(_parameter(p, "positional", i) for i, p in enumerate(cast(list[Any], by_position))),
-                tuple(_parameter(p, "keyword", i) for i, p in enumerate(cast(list[Any], by_name))),
+                tuple(_parameter(p, "positional", i) for i, p in enumerate(by_position)),
+                tuple(_parameter(p, "keyword", i) for i, p in enumerate(by_name)),
                 _tree(results, "results", 0),
             )
         case _:
@@ -220,9 +220,9 @@ def _tree(value: Any, path: str, depth: int) -> Tree:
         case {"value": bool() | int() | float() | str() as literal, **rest} if not rest:
             return Literal(literal)
         case {"list": [*items], **rest} if not rest:
-            return ListOf(tuple(_tree(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(cast(list[Any], items))))
+            return ListOf(tuple(_tree(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(items)))
         case {"tuple": [*items], **rest} if not rest:
-            return TupleOf(tuple(_tree(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(cast(list[Any], items))))
+            return TupleOf(tuple(_tree(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(items)))
         case {"dict": {**items}, **rest} if not rest:
             return DictOf(_trees(cast(dict[str, Any], items), path, depth))
         case {"namedtuple": {"name": str(name), "fields": {**items}, **more}, **rest} if not rest and not more:

@@ -126,6 +126,10 @@ def _is_same(value: Any, expected: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == expected
 
 
+def _named_tuple(name: str, fields: Sequence[str]) -> Callable[..., Any]:
+    return collections.namedtuple(name, fields)  # pyright: ignore[reportUntypedNamedTuple]
+
+
 def _builder(tree: Tree) -> Callable[[Sequence[Any]], Any]:
     """A function from flat results to nested ones."""
     match tree:
@@ -143,7 +147,7 @@ def _builder(tree: Tree) -> Callable[[Sequence[Any]], Any]:
             pairs = [(key, _builder(i)) for key, i in items.items()]
             return lambda flat: {key: part(flat) for key, part in pairs}
         case NamedTupleOf(name, items):
-            cls = collections.namedtuple(name, items)
+            cls = _named_tuple(name, list(items))
             parts = [_builder(i) for i in items.values()]
             return lambda flat: cls(*[part(flat) for part in parts])
 

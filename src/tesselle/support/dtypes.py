@@ -88,7 +88,7 @@ class DType(Type):
 
     @property
     def is_opaque(self) -> bool:
-        """A handle or a string of a source program, which no operation on numbers takes: `tesselle.dialects.tf_type`."""
+        """A handle or a string of a source program, no operand of arithmetic: `tesselle.dialects.tf_type`."""
         return self.kind is Kind.OPAQUE
 
     @property

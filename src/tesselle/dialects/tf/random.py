@@ -185,7 +185,7 @@ def check_bounds(op_: Op, minval: Value, maxval: Value) -> None:
 
 @op("tf.RngReadAndSkip")
 class RngReadAndSkipOp(Op):
-    """The state of a generator, a counter and a key, whose counter `delta` is added to. Errors: resource, alg, delta."""
+    """The state of a generator, a counter and a key; adds `delta` to the counter. Errors: resource, alg, delta."""
 
     resource: Value = operand_def()
     alg: Value = operand_def()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from tesselle.ir.attributes import Attribute, DenseElements
 from tesselle.ir.core import NO_TERMINATOR, Op
 from tesselle.ir.declare import attr_def, op
-from tesselle.ir.types import TensorType, types_compatible
+from tesselle.ir.types import TensorType, Type, types_compatible
 
 
 @op("tf_saved_model.global_tensor", NO_TERMINATOR)
@@ -21,7 +23,8 @@ class GlobalTensorOp(Op):
     value: Attribute = attr_def(default=None)
 
     def check(self) -> None:
-        self.require(isinstance(self.type, TensorType), "type", f"expected a tensor type, found {self.type}")
+        t = cast(Type, self.type)
+        self.require(isinstance(t, TensorType), "type", f"expected a tensor type, found {t}")
         value = self.value
         if isinstance(value, DenseElements):
             fits = types_compatible(value.type, self.type)

@@ -22,7 +22,7 @@ _MASK_DELTA = 0xA282EAD8
 Array = np.ndarray[Any, Any]
 
 
-def masked_crc32c(data: bytes | memoryview) -> int:
+def masked_crc32c(data: bytes | bytearray | memoryview) -> int:
     """The masked CRC-32C of `data`."""
     return mask(crc32c(data))
 
@@ -32,7 +32,7 @@ def mask(crc: int) -> int:
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFF_FFFF
 
 
-def crc32c(data: bytes | memoryview, crc: int = 0) -> int:
+def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
     """The CRC-32C of `data`, or of what has the CRC `crc` followed by `data`."""
     register = crc ^ 0xFFFF_FFFF
     view = memoryview(data).cast("B")

@@ -161,7 +161,8 @@ def _name_function(function: FuncOp, exports: Sequence[Export], taken: set[str])
         function.attributes[STRUCTURE] = first.signature.structure.to_json()
     if others:
         function.attributes[ALIASES] = tuple(_alias(e) for e in others)
-    given = function.arg_attrs or ({},) * len(function.args)
+    nothing: Mapping[str, Attribute] = {}
+    given = function.arg_attrs or (nothing,) * len(function.args)
     flat = [i for i, attributes in enumerate(given) if BOUND_INPUT not in attributes]
     arguments, results = first.signature.arguments, first.signature.results
     found, expected = (len(flat), len(function.function_type.results)), (len(arguments), len(results))

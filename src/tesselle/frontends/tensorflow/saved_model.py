@@ -90,10 +90,8 @@ class Opaque:
     text: str
 
 
-Structured: TypeAlias = (
-    "bool | int | float | str | TensorSpec | NamedTuple | Opaque"
-    " | list[Structured] | tuple[Structured, ...] | dict[str, Structured] | None"
-)
+_Leaf: TypeAlias = "bool | int | float | str | TensorSpec | NamedTuple | Opaque | None"
+Structured: TypeAlias = "_Leaf | list[Structured] | tuple[Structured, ...] | dict[str, Structured]"
 """A nested structure, the Python value that a StructuredValue stands for."""
 
 

@@ -145,7 +145,7 @@ class _Expansion:
         """The transform of the operand."""
         op, b = self.op, self.b
         t = tensor_type(op.result)
-        (inferred,) = op.infer() or ()
+        inferred = next(iter(op.infer() or ()), None)
         if t.shape.count(None) and isinstance(inferred, TensorType):
             t = inferred
         if 0 in t.shape:

@@ -41,7 +41,7 @@ def expand_ragged_dot(op: RaggedDotOp, rw: Rewriter) -> Value:
 
     def step(s: StablehloBuilder, g: Value, state: list[Value]) -> list[Value]:
         low, result = state
-        high = s.add(low, s.at(sizes, len(prefix), g))
+        high = s.add(low, s.slice_at(sizes, len(prefix), g))
 
         def inside(like: Value, axis: int, dims: Sequence[int]) -> Value:
             """Whether an element of a tensor like `like` belongs to the group; `dims`: where the prefix stands."""
@@ -63,7 +63,7 @@ def expand_ragged_dot(op: RaggedDotOp, rw: Rewriter) -> Value:
             part = _dot(s, op, left, right, op.result_type.with_shape(op.result_type.shape[1:]), None)
             return [high, s.with_slice(result, 0, g, part)]
         (group,) = n.rhs_group_dimensions
-        whole = _dot(s, op, op.lhs, s.at(op.rhs, group, g), op.result_type, group)
+        whole = _dot(s, op, op.lhs, s.slice_at(op.rhs, group, g), op.result_type, group)
         batch = n.lhs_batching_dimensions
         rank = tensor_type(op.lhs).rank
         kept = [*batch, *(d for d in range(rank) if d not in (*batch, *n.lhs_contracting_dimensions))]
@@ -83,7 +83,7 @@ def _zeros(b: StablehloBuilder, op: RaggedDotOp, groups: int | Value, *, contrac
         part = _dot(b, op, op.lhs, op.rhs, t.with_shape(t.shape[1:]), None)
         return b.broadcast_to(b.full(0, (), t.dtype), [groups, *b.sizes(part)], [])
     (group,) = op.ragged_dot_dimension_numbers.rhs_group_dimensions
-    return b.full_like(_dot(b, op, op.lhs, b.at(op.rhs, group, b.index(0)), t, group), 0)
+    return b.full_like(_dot(b, op, op.lhs, b.slice_at(op.rhs, group, b.index(0)), t, group), 0)
 
 
 def _dot(b: StablehloBuilder, op: RaggedDotOp, lhs: Value, rhs: Value, t: TensorType, removed: int | None) -> Value:

@@ -32,7 +32,7 @@ def expand_scan(op: ScanOp, rw: Rewriter) -> list[Value]:
     def step(s: StablehloBuilder, i: Value, state: list[Value]) -> list[Value]:
         last = s.subtract(s.index(count) if isinstance(count, int) else count, s.index(1))
         place = s.subtract(last, i) if op.is_reverse else i
-        returned = _run_body(s, op, [s.at(v, axis, place) for v in op.inputs], state[len(buffers) :])
+        returned = _run_body(s, op, [s.slice_at(v, axis, place) for v in op.inputs], state[len(buffers) :])
         parts = returned[: len(buffers)]
         written = [s.with_slice(x, axis, place, part) for x, part in zip(state, parts, strict=False)]
         return [*written, *returned[len(buffers) :]]

@@ -179,7 +179,7 @@ class _Expansion:
         new = Builder.before_op(op).insert(cf.WhileOp(inits, *(Region([x]) for x in blocks)))
         for r, i in zip(new.results, kept, strict=False):
             op.results[i].replace_all_uses_with(r)
-        rest = list(new.results[len(kept) :])
+        rest: list[Value] = list(new.results[len(kept) :])
         for i in lists:
             self._remember(op.results[i], rest)
         self.done.append(op)
@@ -231,7 +231,11 @@ class _Expansion:
         for region, block in zip(op.regions, blocks, strict=True):
             region.blocks, block.parent = [], None
         regions = [Region([x]) for x in blocks]
-        branch = cf.CaseOp(op.index, regions, types) if isinstance(op, cf.CaseOp) else cf.IfOp(op.pred, *regions, types)
+        branch = (
+            cf.CaseOp(op.index, regions, types)
+            if isinstance(op, cf.CaseOp)
+            else cf.IfOp(op.pred, regions[0], regions[1], types)
+        )
         new = Builder.before_op(op).insert(branch)
         for r, i in zip(new.results, kept, strict=False):
             op.results[i].replace_all_uses_with(r)

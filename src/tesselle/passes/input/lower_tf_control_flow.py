@@ -182,7 +182,7 @@ class _Lowering:
         if isinstance(op, tf.CaseBase | tf.CaseRegionOp):
             branch: Op = cf.CaseOp(index, regions, op.result_types)
         else:
-            branch = cf.IfOp(_as_bool(b, index), *regions, op.result_types)
+            branch = cf.IfOp(_as_bool(b, index), regions[0], regions[1], op.result_types)
         op.replace_with(b.insert(branch).results)
         for region, path in zip(regions, paths, strict=True):
             self.block(region.block, path)

@@ -145,7 +145,7 @@ class StablehloBuilder(Builder):
             return self.insert(s.IotaOp(axis, t)).result
         return self.insert(DynamicIotaOp(self.vector(self.sizes(like)), axis, TensorType(t.shape, dtype))).result
 
-    def at(self, value: Value, axis: int, index: Value) -> Value:
+    def slice_at(self, value: Value, axis: int, index: Value) -> Value:
         """The slice at one place of an axis, without that axis."""
         t = tensor_type(value)
         rest = [n for d, n in enumerate(t.shape) if d != axis]

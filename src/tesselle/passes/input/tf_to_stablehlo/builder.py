@@ -358,8 +358,10 @@ class TfBuilder(StablehloBuilder):
             return self.insert(s.PadOp(value, fill, edges[0], edges[1], tuple(inner))).result
         shape: list[Dim] = []
         for n, a, b, i in zip(t.shape, low, high, inner, strict=True):
-            known = n is not None and isinstance(a, int) and isinstance(b, int)
-            shape.append(a + b + n + max(n - 1, 0) * i if known else None)
+            if n is not None and isinstance(a, int) and isinstance(b, int):
+                shape.append(a + b + n + max(n - 1, 0) * i)
+            else:
+                shape.append(None)
         amounts = self.vector(low), self.vector(high), self.constant(np.array(inner, np.int32))
         return self.insert(dynamic.DynamicPadOp(value, fill, *amounts, t.with_shape(shape))).result
 

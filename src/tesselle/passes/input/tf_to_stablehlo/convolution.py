@@ -129,7 +129,9 @@ def convolved(
             inner[d] = n - 1
         x = b.padded(x, 0, edges(layout, low), edges(layout, high), inner)
         widen, low, high = [1] * len(widen), [0] * len(widen), [0] * len(widen)
-    pads = tuple((p, q) for p, q in zip(low, high, strict=True) if isinstance(p, int) and isinstance(q, int))
+    pads: tuple[tuple[int, int], ...] = tuple(
+        (p, q) for p, q in zip(low, high, strict=True) if isinstance(p, int) and isinstance(q, int)
+    )
     kernel_in, kernel_out = (rank - 1, rank - 2) if transposed else (rank - 2, rank - 1)
     spatial = tuple(range(rank - 2))
     numbers = ConvDimensionNumbers(

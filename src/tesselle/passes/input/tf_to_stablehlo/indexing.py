@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -149,10 +150,10 @@ def tensor_scatter(op: tf.TensorScatterOp, b: TfBuilder) -> Value:
 # ---------------------------------------------------------------------------------------------- segments
 
 
-def limit_of(dtype: DType, sign: int) -> complex:
+def limit_of(dtype: DType, sign: int) -> float:
     """The highest finite number, or the lowest where sign < 0."""
     if dtype.is_float:
-        return float(ml_dtypes.finfo(dtype.numpy).max) * sign
+        return float(cast(Any, ml_dtypes.finfo(dtype.numpy).max)) * sign
     return highest(dtype) if sign > 0 else lowest(dtype)
 
 

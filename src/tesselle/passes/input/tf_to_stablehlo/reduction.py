@@ -21,14 +21,14 @@ from tesselle.passes.input.tf_to_stablehlo.registry import lowering
 from tesselle.support.dtypes import I32, DType
 
 
-def lowest(dtype: DType) -> complex:
+def lowest(dtype: DType) -> float:
     """What max starts from."""
     if dtype.is_float:
         return -np.inf
     return 0 if dtype.is_unsigned or dtype.is_bool else -(2 ** (dtype.bits - 1))
 
 
-def highest(dtype: DType) -> complex:
+def highest(dtype: DType) -> float:
     """What min starts from."""
     if dtype.is_float:
         return np.inf

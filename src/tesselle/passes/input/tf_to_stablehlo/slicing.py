@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,11 @@ from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo.attributes import ComparisonDirection
 from tesselle.dialects.tf import slicing as tf
 from tesselle.ir.core import Value
+from tesselle.passes.input.stablehlo_expressions import Tensor
 from tesselle.passes.input.tf_to_stablehlo.builder import Size, TfBuilder
 from tesselle.passes.input.tf_to_stablehlo.registry import lowering
 from tesselle.passes.input.tf_to_stablehlo.shape import paddings_of
-from tesselle.support.dtypes import I32, I64
+from tesselle.support.dtypes import I1, I32, I64
 
 
 @lowering(tf.SliceOp)
@@ -196,14 +198,8 @@ def placed(b: TfBuilder, value: Value, sizes: Sequence[Size], shape: StridedShap
         low.append(first)
         high.append(b.minus(n, b.plus(first, span)))
     inner = [abs(r.step) - 1 for r in shape.ranges]
-    ones = b.full_of(True, b.sizes(wide), _bool())
+    ones = b.full_of(True, b.sizes(wide), I1)
     return b.padded(wide, 0, low, high, inner), b.padded(ones, False, low, high, inner)
-
-
-def _bool() -> object:
-    from tesselle.support.dtypes import I1
-
-    return I1
 
 
 @lowering(tf.StridedSliceGradOp)
@@ -380,7 +376,7 @@ def matrix_band_part(op: tf.MatrixBandPartOp, b: TfBuilder) -> Value:
     """-lower <= column - row <= upper ? x : 0, where a negative number is no bound"""
     sizes = b.sizes(op.input)
     distance = b.tensor(b.subtract(b.iota(sizes[-2:], 1, I32), b.iota(sizes[-2:], 0, I32)))
-    inside = None
+    tests: list[Tensor] = []
     for bound, v in ((b.scalar(op.num_lower), -distance), (b.scalar(op.num_upper), distance)):
         if isinstance(bound, int):
             if bound < 0:
@@ -389,9 +385,10 @@ def matrix_band_part(op: tf.MatrixBandPartOp, b: TfBuilder) -> Value:
         else:
             free = b.broadcast_to(b.is_negative(bound), sizes[-2:], ())
             within = (v <= b.tensor(b.broadcast_to(bound, sizes[-2:], ()))) | b.tensor(free)
-        inside = within if inside is None else inside & within
-    if inside is None:
+        tests.append(within)
+    if not tests:
         return op.input
+    inside = functools.reduce(Tensor.__and__, tests)
     rank = len(sizes)
     here = b.broadcast_to(inside.value, sizes, (rank - 2, rank - 1))
     return b.select(here, op.input, b.zeros(sizes, b.dtype(op.input)))
