@@ -129,19 +129,17 @@ def convolved(
             inner[d] = n - 1
         x = b.padded(x, 0, edges(layout, low), edges(layout, high), inner)
         widen, low, high = [1] * len(widen), [0] * len(widen), [0] * len(widen)
-    pads: tuple[tuple[int, int], ...] = tuple(
-        (p, q) for p, q in zip(low, high, strict=True) if isinstance(p, int) and isinstance(q, int)
-    )
+    pads = tuple((p, q) for p, q in zip(low, high, strict=True) if isinstance(p, int) and isinstance(q, int))
     kernel_in, kernel_out = (rank - 1, rank - 2) if transposed else (rank - 2, rank - 1)
     spatial = tuple(range(rank - 2))
     numbers = ConvDimensionNumbers(
         0, layout.feature, layout.spatial, kernel_in, kernel_out, spatial, 0, layout.feature, layout.spatial
     )
-    shape: list[Dim] = [b.dims(x)[0]] * rank
+    dims: Sequence[Dim] = b.dims(x)
+    shape: list[Dim] = [dims[0]] * rank
     shape[layout.feature] = b.dims(kernel)[kernel_out]
-    steps = zip(layout.spatial, window.size, window.strides, widen, window.dilations, pads, strict=True)
-    for d, k, s, w, dilation, pad in steps:
-        shape[d] = window_count(b.dims(x)[d], k, s, w, dilation, pad)
+    for i, d in enumerate(layout.spatial):
+        shape[d] = window_count(dims[d], window.size[i], window.strides[i], widen[i], window.dilations[i], pads[i])
     return b.insert(
         conv.ConvolutionOp(
             x,

@@ -153,7 +153,7 @@ def tensor_scatter(op: tf.TensorScatterOp, b: TfBuilder) -> Value:
 def limit_of(dtype: DType, sign: int) -> float:
     """The highest finite number, or the lowest where sign < 0."""
     if dtype.is_float:
-        return float(cast(Any, ml_dtypes.finfo(dtype.numpy).max)) * sign
+        return float(cast(Any, ml_dtypes.finfo)(dtype.numpy).max) * sign
     return highest(dtype) if sign > 0 else lowest(dtype)
 
 
