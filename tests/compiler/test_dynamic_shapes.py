@@ -18,7 +18,7 @@ import pytest
 from jax import export, lax
 
 from tesselle.compiler import compile, compile_to_text
-from tesselle.support.diagnostics import ExecutionError
+from tesselle.support.diagnostics import InvocationError
 from tesselle.support.options import CompileOptions
 
 runtime = pytest.importorskip("tesselle.runtime", reason="the native runtime is not built")
@@ -212,9 +212,9 @@ def test_promises_about_sizes_are_kept() -> None:
     case = next(c for c in CASES if c.name == "multiples")
     main = runtime.load(compile(case.export(), options=CompileOptions(jobs=1)))["main"]
     for x, y in ((9, 32), (8, 24), (0, 16)):
-        with pytest.raises(ExecutionError, match="Input shapes do not match"):
+        with pytest.raises(InvocationError, match="Input shapes do not match"):
             main(normal(x, y), normal(y))
-    with pytest.raises(ExecutionError, match="Input shapes do not match"):
+    with pytest.raises(InvocationError, match="Input shapes do not match"):
         main(normal(8, 32), normal(16))
 
 

@@ -60,6 +60,8 @@ class PerturbedInterpreter(Interpreter):
                 operands = [x if not_summed(op, i) else self._moved(x, 2.0) for i, x in enumerate(operands)]
             return [self._moved(r, 2.0) for r in self._in_another_order(op, operands)]
         results = super().run_op(op, operands)
+        if not results:
+            return results
         is_complex = results[0].dtype.kind == "c"
         if isinstance(op, _TRANSCENDENTAL) or (isinstance(op, _SIMPLE_UNLESS_COMPLEX) and any_complex(operands)):
             if is_complex:

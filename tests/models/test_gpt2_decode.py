@@ -65,7 +65,7 @@ def test_a_text_in_pieces(program: ts.Program, text: Any, expected: Any) -> None
 
 
 def test_a_text_too_long_is_refused(program: ts.Program) -> None:
-    with pytest.raises(ts.ExecutionError, match="n <= 300"):
+    with pytest.raises(ts.InvocationError, match="must be at most 300"):
         program.new_session()["prefill"](np.zeros(301, np.int32))
 
 

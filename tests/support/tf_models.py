@@ -307,6 +307,7 @@ def keras_lstm(rng: np.random.Generator) -> Model:
     used = [v for v in m.layer.variables if "seed_generator" not in v.path]
     m.state = {f"{i}_{v.name}": v.value for i, v in enumerate(used)}
     variables = {f"state.{name}": v for name, v in m.state.items()}
+    variables |= {f"layer.states.{i}": v.value for i, v in enumerate(m.layer.states)}
     return Model(m, [*steps[:3], Call("reset"), *steps[3:]], variables)
 
 

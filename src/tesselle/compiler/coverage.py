@@ -60,6 +60,7 @@ WITHOUT_LOWERING: dict[str, str] = _table(
 STRUCTURE = "structure of the program, not a computation"
 GAP = "missing"
 """The reason that is none: the tests refuse it."""
+LOWERED = "TensorFlow's; gone after the input phase"
 NOT_IN_KERNELS = "becomes loops before kernels are translated"
 
 OTHER_DIALECTS: dict[str, tuple[str, str]] = {
@@ -82,6 +83,8 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "shape": (GAP, "arithmetic of the host once shapes are known"),
     "stream": ("commands and lifetimes on a timeline", "only in host programs"),
     "tensor": (TERMINATOR, NOT_IN_KERNELS),
+    "tf": (LOWERED, LOWERED),
+    "tf_saved_model": (LOWERED, LOWERED),
     "vector": ("registers of kernels, compared through whole programs", TERMINATOR),
     "vm": ("the virtual machine is its definition", "only in host programs"),
 }
