@@ -54,5 +54,5 @@ def test_windows_of_other_ranks_are_refused() -> None:
       return %r : tensor<1x2x2x2xf32>
     }
     """
-    with pytest.raises(ts.VerifyError, match="expected 4 sizes"):
+    with pytest.raises(ts.VerifyError, match="expected 4 positive sizes"):
         ts.compile(text, targets=["cpu"])

@@ -279,6 +279,7 @@ b = FunctionBuilder("main")
 b.label("loop")
 b.emit("br", "loop")
 program = make_program([b.finish()], [FunctionRecord("main", (), (), "main")])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent may ignore it: `nohup make test &`
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     program["main"]()

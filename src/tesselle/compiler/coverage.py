@@ -80,7 +80,7 @@ OTHER_DIALECTS: dict[str, tuple[str, str]] = {
     "ml_program": ("state of a session", "only in host programs"),
     "scf": (TERMINATOR, TERMINATOR),
     "sdy": (STRUCTURE, "gone after the input phase: one device has no shardings"),
-    "shape": (GAP, "arithmetic of the host once shapes are known"),
+    "shape": (TERMINATOR, "arithmetic of the host once shapes are known"),
     "stream": ("commands and lifetimes on a timeline", "only in host programs"),
     "tensor": (TERMINATOR, NOT_IN_KERNELS),
     "tf": (LOWERED, LOWERED),
