@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from tesselle.ir.attributes import Attribute, DenseElements
-from tesselle.ir.types import TensorType, Type, types_compatible
+from tesselle.ir.types import Type, types_compatible
 from tesselle.support.diagnostics import Note, VerifyError
 from tesselle.support.locations import UNKNOWN, Location
 
@@ -536,38 +536,6 @@ class Op:
         for want, have in zip(expected, results, strict=True):
             if want is not have.type and not types_compatible(want, have.type):
                 self.fail("type", f"result {have.index} must have type {want}, found {have.type}")
-        if any(isinstance(v.type, TensorType) and v.type.encoding is not None for v in self.operands):
-            self._verify_bounds()
-
-    def infer_largest(self) -> Sequence[Type] | None:
-        """Result types for operands that are as large as their bounds allow; None when there is nothing to infer.
-
-        The result of an elementwise operation is as large as the smallest of its operands.
-        """
-        types = [v.type for v in self.operands]
-        shaped = [t for t in types if isinstance(t, TensorType)]
-        least: tuple[int | None, ...] | None = None
-        if ELEMENTWISE in self.TRAITS and len({t.rank for t in shaped}) == 1:
-            columns = zip(*(t.largest_shape for t in shaped), strict=True)
-            least = tuple(min((n for n in column if n is not None), default=None) for column in columns)
-        try:
-            for v, t in zip(self.operands, types, strict=True):
-                if isinstance(t, TensorType):
-                    v.type = TensorType(t.largest_shape if least is None else least, t.dtype)
-            return self.infer()
-        except VerifyError:
-            return None
-        finally:
-            for v, t in zip(self.operands, types, strict=True):
-                v.type = t
-
-    def _verify_bounds(self) -> None:
-        for largest, have in zip(self.infer_largest() or (), self.results, strict=False):
-            if not isinstance(largest, TensorType) or not isinstance(have.type, TensorType):
-                continue
-            for axis, (size, most) in enumerate(zip(have.type.shape, largest.shape, strict=False)):
-                if size is not None and most is not None and size > most:
-                    self.fail("type", f"dimension {axis} of result {have.index} is at most {most}, found {have.type}")
 
     def require(self, condition: bool, constraint: str, message: str) -> None:
         """Raise VerifyError for rule `name.constraint` at this operation unless `condition` holds."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tesselle.ir.bounds import verify_bounds
 from tesselle.ir.core import (
     ISOLATED,
     NO_TERMINATOR,
@@ -86,6 +87,7 @@ def _verify_op(op: Op) -> None:
     if not op.NAME.startswith("tf.") or not has_unranked(op):
         if spec.infers:
             op.verify_types()
+            verify_bounds(op)
         op.check()
     if SYMBOL_TABLE in op.TRAITS:
         _verify_symbols(op)

@@ -94,6 +94,16 @@ def test_five_steps(name: str, saved_models: SavedModels) -> None:
             require_equal(value, variables[variable], f"{variable} after call {i}", 1e-5)
 
 
+@pytest.mark.parametrize("name", ["counter", "lstm_state", "sgd_momentum"])
+def test_a_new_session_begins_anew(name: str, saved_models: SavedModels) -> None:
+    """The values of the checkpoint are the first values of every session."""
+    function, args, kwargs, results, _ = saved_models.calls(name)[0]
+    program = ts.load(ts.compile(saved_models(name)))
+    for _ in range(2):
+        session = program.new_session()
+        require_equal(session[function](*as_arguments(args), **as_arguments(kwargs)), results, function, 1e-5)
+
+
 def test_tensorflow_stays_out_of_this_process(saved_models: SavedModels) -> None:
     ts.compile(saved_models("counter"))
     assert "tensorflow" not in sys.modules
