@@ -41,18 +41,18 @@ def _resident_bytes(pid: int) -> int:
 def _measure(path: Path) -> tuple[float, float]:
     """Seconds and peak megabytes of an import and compilation in a fresh process, on every core."""
     cores = set(range(os.cpu_count() or 1))
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", COMPILE, str(path)],
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, _resident_bytes(process.pid))
-        time.sleep(0.02)
-    assert process.stdout is not None
-    printed = process.stdout.read()
+    ) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, _resident_bytes(process.pid))
+            time.sleep(0.02)
+        assert process.stdout is not None
+        printed = process.stdout.read()
     assert process.returncode == 0, printed
     seconds = next(float(line.split()[-1]) for line in printed.splitlines() if line.startswith("tesselle seconds"))
     return seconds, peak / 2**20
