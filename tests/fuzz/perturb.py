@@ -66,6 +66,8 @@ class PerturbedInterpreter(Interpreter):
         if isinstance(op, _TRANSCENDENTAL) or (isinstance(op, _SIMPLE_UNLESS_COMPLEX) and any_complex(operands)):
             if is_complex:
                 results = [self._other_odd(results[0], op, operands)]
+            if is_complex and isinstance(op, s.Atan2Op):
+                results = [self._other_side(results[0])]
             return [self._moved(results[0], 4.0 * _magnified(op, results[0]), True, _on_axes(operands))]
         # Products and quotients of complex numbers are several roundings.
         if isinstance(op, _ROUNDED_ONCE) and is_complex:
@@ -109,6 +111,11 @@ class PerturbedInterpreter(Interpreter):
             part = np.where(infinite, self.rng.choice((np.inf, -np.inf, np.nan), x.shape), part)
             parts.append(np.where((part == 0) & unsigned & (self.rng.random(x.shape) < 0.5), -part, part))
         return joined(*parts, x.dtype)
+
+    def _other_side(self, x: Array) -> Array:
+        """A complex atan2 is -i log((x + iy) / sqrt(x² + y²)), where a rounding says on which side of the cut it is."""
+        near = np.abs(np.abs(x.real.astype(np.float64)) - np.pi) <= 8 * np.pi * epsilon(x.dtype)
+        return joined(np.where(near & (self.rng.random(x.shape) < 0.5), -x.real, x.real), x.imag, x.dtype)
 
     def _moved(self, x: Array, ulps: float | Array, whole_too: bool = False, zeros_stay: bool | Array = False) -> Array:
         """x with relative errors of up to `ulps` units; integers of moderate size stay unless `whole_too`.

@@ -11,7 +11,8 @@ that it hands on for the argument at the same position, branches of scf.if from 
 In a dispatch, whoever reads what is overwritten does so, element by element, before or while the result is made, and is
 not computed again later (its own result is returned too, or it is what overwrites). So whatever order elements are
 computed in, each is read before it is gone: no kernel keeps anything else where a result of its will be, when that is
-also something that it reads. Behind the dispatch nobody asks for the old elements.
+also something that it reads, but what the result begins with; so elements that an operation adds to are none of these.
+Behind the dispatch nobody asks for the old elements.
 
 All this is a matter of cost: copy-on-write makes copies where it was decided wrongly.
 """
@@ -150,6 +151,9 @@ class _Search:
             source = maker.operands[updated[result.index]]
             return [] if region.body.is_ancestor_of(source.parent_region) else [(source, None)]
         if not isinstance(maker, linalg.GenericOp) or not _is_in_step(maker, maker.output_maps[result.index]):
+            return []
+        # What a result begins with would be written over what is still to be read.
+        if any(a.uses for a in maker.body.block.args[len(maker.inputs) :]):
             return []
         if any(op.dialect == "linalg" and not isinstance(op, _KERNELS) for op in body):
             return []

@@ -131,7 +131,10 @@ def _drop_neutral(op: Op, neutral: float) -> Value | None:
     places = (1, 0) if COMMUTATIVE in op.TRAITS else (1,)
     for i in places:
         splat = _splat(op.operands[i])
-        if splat is not None and splat == neutral and op.operands[1 - i].type == t:
+        if splat is None or splat != neutral or op.operands[1 - i].type != t:
+            continue
+        # -0 - -0 is 0.
+        if math.copysign(1, splat) == math.copysign(1, neutral):
             return op.operands[1 - i]
     return None
 
