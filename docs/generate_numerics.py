@@ -28,7 +28,7 @@ ULP of the modulus; those of complex<f64> stay within 8 ULP (power: 512, as its 
 
 ## Reproducibility
 
-The same artifact gives the same bits on the same processor, from run to run and for every number of threads: how work is
-cut, and in which order sums are taken, follows from sizes alone, never from which worker is free. An artifact holds the
-code for one kind of processor (`--target-cpu`); code for another one may round sums differently.
+The same artifact gives the same bits on the same processor, from run to run and for every number of threads: how work
+is cut, and in which order sums are taken, follows from sizes alone, never from which worker is free. An artifact holds
+the code for one kind of processor (`--target-cpu`); code for another one may round sums differently.
 """
