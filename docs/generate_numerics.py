@@ -25,4 +25,10 @@ Annex F of the C standard; subnormals are not flushed.
 
 Types narrower than f32 are computed in f32 and rounded once. Functions of complex<f32> are computed in f64, within 1
 ULP of the modulus; those of complex<f64> stay within 8 ULP (power: 512, as its logarithm is multiplied; not atan2).
+
+## Reproducibility
+
+The same artifact gives the same bits on the same processor, from run to run and for every number of threads: how work
+is cut, and in which order sums are taken, follows from sizes alone, never from which worker is free. An artifact holds
+the code for one kind of processor (`--target-cpu`); code for another one may round sums differently.
 """

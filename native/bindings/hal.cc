@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bindings/bindings.h"
+#include "cpu/machine_limits.h"
 #include "image/flat_image.h"
 
 namespace tesselle::bindings {
@@ -144,6 +145,11 @@ void register_hal(nb::module_& module) {
         }
         return entries;
       });
+  module.def("measure_machine_limits", [](int threads, double seconds) {
+    const nb::gil_scoped_release nogil;
+    const cpu::MachineLimits limits = cpu::measure_machine_limits(threads, seconds);
+    return std::make_tuple(limits.flops_per_s, limits.bytes_per_s);
+  });
   register_command_buffer(module);
   register_device(module);
 }

@@ -72,13 +72,17 @@ class FunctionRecord:
 
 @dataclass(frozen=True, slots=True)
 class EntryRecord:
-    """One kernel of an executable: `summary` says what it computes; flops and bytes of one call, None when dynamic."""
+    """One kernel of an executable: `summary` says what it computes; flops and bytes of one call, None when dynamic.
+
+    `kernel` says which kernel code generation chose, and why.
+    """
 
     name: str
     summary: str = ""
     flops: int | None = None
     bytes: int | None = None
     location: str = ""
+    kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +370,7 @@ def _entry(value: Any, path: str) -> EntryRecord:
         f.take("flops", _optional_count),
         f.take("bytes", _optional_count),
         f.take("location", _string),
+        f.take_or("kernel", _string, ""),
     )
     f.finish()
     return record

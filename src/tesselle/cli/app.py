@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = {
     "run": "Call functions of a program and print their results.",
     "check": "Run what programs expect of themselves.",
     "bench": "Time a function and show where the time goes.",
+    "profile": "Trace every workgroup, and hold kernels to what the machine can do.",
+    "explain": "Say which kernel each dispatch got, and why.",
     "dump": "Show what is inside an artifact.",
     "opt": "Run passes over a module and print it.",
     "devices": "List the devices of this machine.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import tesselle as ts
-    from tesselle.artifact.schema import Manifest, TensorSpec
+    from tesselle.artifact.schema import TensorSpec
     from tesselle.cli.tensors import Array
 
 
@@ -114,49 +113,13 @@ def measure(call: Callable[[], object], budget_s: float) -> list[float]:
     return sorted(times)
 
 
-@dataclass
-class KernelTime:
-    """What one kernel took in the profiled calls."""
-
-    launches: int = 0
-    busy_ns: int = 0
-
-
 def _print_breakdown(program: ts.Program, call: Callable[[], object], median_s: float) -> None:
-    from tesselle.cli.console import cut, format_seconds, short_kernel_name, stdout, table
+    from tesselle.cli.console import format_seconds, stdout
+    from tesselle.cli.kernel_times import kernel_table, kernel_times, profile_calls
 
     calls = max(1, min(50, int(0.5 / max(median_s, 1e-6))))
-    with program.profile() as profile:
-        for _ in range(calls):
-            call()
-    kernels: dict[tuple[int, int], KernelTime] = {}
-    for record in profile.records:
-        kernel = kernels.setdefault((record.executable, record.entry), KernelTime())
-        kernel.launches += record.count
-        kernel.busy_ns += record.end_ns - record.start_ns
-    whole_ns = sum(k.busy_ns for k in kernels.values())
-    columns = ("kernel", "computes", "launches", "time", "share", "GFLOP/s", "GB/s")
-    rows = table(*columns, right=columns[2:])
-    for (executable, entry), kernel in sorted(kernels.items(), key=lambda item: -item[1].busy_ns):
-        name, computes, flops, moved = _describe(program.manifest, executable, entry)
-        seconds = kernel.busy_ns * 1e-9
-        rows.add_row(
-            short_kernel_name(name),
-            cut(computes),
-            f"{kernel.launches / calls:g}",
-            format_seconds(seconds / calls),
-            f"{kernel.busy_ns / whole_ns:.1%}" if whole_ns else "",
-            f"{flops * kernel.launches / seconds / 1e9:.1f}" if flops and seconds else "",
-            f"{moved * kernel.launches / seconds / 1e9:.1f}" if moved and seconds else "",
-        )
+    kernels = kernel_times(program.manifest, profile_calls(program, call, calls).records)
     out = stdout()
-    out.print(rows)
-    busy = format_seconds(whole_ns * 1e-9 / calls)
+    out.print(kernel_table(kernels, calls))
+    busy = format_seconds(sum(k.busy_ns for k in kernels) * 1e-9 / calls)
     out.print(f"  time of kernels, added over threads: {busy} per call ({calls} profiled calls)")
-
-
-def _describe(manifest: Manifest, executable: int, entry: int) -> tuple[str, str, int | None, int | None]:
-    """Name, summary, flops and bytes of a kernel, by the numbers that bytecode uses."""
-    name = manifest.executable_names()[executable]
-    record = next(e for e in manifest.executables if e.name == name).entries[entry]
-    return record.name, record.summary, record.flops, record.bytes

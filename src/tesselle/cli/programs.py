@@ -16,6 +16,11 @@ def is_artifact(path: Path) -> bool:
         return path.suffix == ".tsl" or f.read(4) == b"PK\x03\x04"
 
 
+def open_artifact(path: Path, options: CompileOptions, target: str = "cpu") -> ts.Artifact:
+    """Open an artifact; compile anything else. Errors: those of `tesselle.compile` and `tesselle.Artifact.open`."""
+    return ts.Artifact.open(path) if is_artifact(path) else ts.compile(path, targets=[target], options=options)
+
+
 def open_program(path: Path, device: str, options: CompileOptions) -> ts.Program:
     """Load an artifact; compile and load anything else. Errors: those of `tesselle.compile` and `tesselle.load`."""
     if is_artifact(path):

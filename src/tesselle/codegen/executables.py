@@ -124,7 +124,7 @@ def _effort_for(executable: flow.ExecutableOp) -> int:
 def _export_of(export: flow.ExecutableExportOp) -> hal.ExecutableExportOp:
     place = export.location.file_location()
     source = str(place) if place is not None else ""
-    return hal.ExecutableExportOp(export.sym_name, export.summary, export.flops, export.bytes, source)
+    return hal.ExecutableExportOp(export.sym_name, export.summary, export.flops, export.bytes, source, export.kernel)
 
 
 def _dump_llvm(kernels: list[KernelModule], target: CpuTarget, folder: Path) -> None:

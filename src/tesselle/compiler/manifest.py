@@ -84,7 +84,7 @@ def _executable_record(op: hal.ExecutableOp, binary: hal.ExecutableBinaryOp) -> 
         triple=binary.triple,
         required_cpu_features=binary.required_features,
         file=f"executables/{op.sym_name}.bin",
-        entries=tuple(EntryRecord(e.sym_name, e.summary, e.flops, e.bytes, e.source) for e in op.exports),
+        entries=tuple(EntryRecord(e.sym_name, e.summary, e.flops, e.bytes, e.source, e.kernel) for e in op.exports),
     )
 
 

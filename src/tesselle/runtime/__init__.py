@@ -12,7 +12,7 @@ from tesselle.runtime.hal import DeviceInfo
 from tesselle.runtime.hal import all_devices as devices
 from tesselle.runtime.invocation import Invocation, Status
 from tesselle.runtime.loading import load
-from tesselle.runtime.profiling import DispatchRecord, Profile
+from tesselle.runtime.profiling import DispatchRecord, MachineLimits, Profile, measure_machine_limits
 from tesselle.runtime.program import Program
 from tesselle.runtime.session import Session
 
@@ -22,10 +22,12 @@ __all__ = [
     "Function",
     "Future",
     "Invocation",
+    "MachineLimits",
     "Profile",
     "Program",
     "Session",
     "Status",
     "devices",
     "load",
+    "measure_machine_limits",
 ]

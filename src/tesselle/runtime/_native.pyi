@@ -7,6 +7,8 @@ from typing_extensions import Buffer as HasBuffer
 
 ISA_VERSION: int
 
+def measure_machine_limits(threads: int, seconds: float, /) -> tuple[float, float]: ...
+
 class Buffer:
     @property
     def length(self) -> int: ...

@@ -1,9 +1,11 @@
-"""What ran when: records of dispatches, for `tesselle bench`."""
+"""What ran when: records of dispatches; and what the machine could have done meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from tesselle.runtime import _native
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,19 @@ class DispatchRecord:
     @property
     def duration_ns(self) -> int:
         return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLimits:
+    """Operations on f32 a second (fused multiply-adds on registers, two each), and bytes a second, read in order."""
+
+    flops_per_s: float
+    bytes_per_s: float
+
+
+def measure_machine_limits(threads: int = 1, seconds: float = 0.3) -> MachineLimits:
+    """What so many threads together do at most, measured here and now in about so many seconds."""
+    return MachineLimits(*_native.measure_machine_limits(threads, seconds))
 
 
 @dataclass(slots=True)

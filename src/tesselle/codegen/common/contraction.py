@@ -60,6 +60,18 @@ class ContractionPlan:
     def phases(self) -> Sequence[Phase]:
         return [("tile", self._tile), ("vectorize", self._vectorize)]
 
+    def explain(self) -> str:
+        t, root = self.tiling, self.problem.root
+        depth = root.size(root.k).known
+        passes = "in one pass" if depth is not None and t.depth >= depth else f"{t.depth} at a time"
+        stages = len(self.problem.stages)
+        return (
+            f"{t.mode.value}, as {t.reason}; {t.rows}x{t.vectors} accumulators of {t.lanes} {root.accumulator},"
+            f" workgroups of {t.row_tile}x{t.column_tile}, {depth or 'any number of'} products {passes}"
+            f"{', rows copied to local memory first' if t.pack_lhs else ''}"
+            f"{f', {stages} more operations on the sums while they are in registers' if stages else ''}"
+        )
+
     def _tile(self) -> None:
         t = self.tiling
         text = (

@@ -70,6 +70,8 @@ class Tiling:
     column_tile: int
     depth: int
     pack_lhs: bool
+    reason: str = ""
+    """Why this mode."""
 
     @property
     def width(self) -> int:
@@ -101,7 +103,7 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     if isinstance(root.rhs, PackedRhs):
         lanes = min(lanes, root.rhs.panel)
     mr, vectors = register_block(target, rows.known)
-    mode = _mode(problem, target, mr, lanes)
+    mode, reason = _mode(problem, mr, lanes)
     accumulators = 2 * mr if mr > 4 else target.register_count - 4
     if mode in (RhsMode.DOT, RhsMode.STREAM):
         mr = rows.known or 1
@@ -123,7 +125,7 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     lhs = root.along(root.k, root.lhs)
     pack = mode in (RhsMode.PACK, RhsMode.PACKED) and lhs.inner_stride.known != 1 and bool(lhs.parts)
     pack = pack and columns.estimate(_UNKNOWN) > 2 * vectors * lanes
-    return Tiling(mode, mr, vectors, lanes, row_tile, column_tile, kc, pack)
+    return Tiling(mode, mr, vectors, lanes, row_tile, column_tile, kc, pack, reason)
 
 
 def _depth(problem: Problem, mode: RhsMode) -> int:
@@ -139,12 +141,13 @@ def _depth(problem: Problem, mode: RhsMode) -> int:
     return max(1, depth) if depth <= _WHOLE_DEPTH else round_up(balanced(depth, _DEPTH), 8)
 
 
-def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode:
+def _mode(problem: Problem, mr: int, lanes: int) -> tuple[RhsMode, str]:
+    """How the right-hand side is read, and why so."""
     root = problem.root
     if isinstance(root.rhs, PackedRhs):
-        return RhsMode.PACKED
+        return RhsMode.PACKED, "the right-hand side is a constant"
     if root.is_depthwise:
-        return RhsMode.DEPTHWISE
+        return RhsMode.DEPTHWISE, "every group has one channel"
     rows = root.size(root.m).known
     columns = root.along(root.n, root.rhs)
     along_k = root.along(root.k, root.rhs)
@@ -155,14 +158,15 @@ def _mode(problem: Problem, target: TargetShape, mr: int, lanes: int) -> RhsMode
             few = rows <= _STREAM_ROWS and root.rhs.dtype is root.accumulator
             wide = columns_known is None or columns_known > 16 * lanes
             if few and wide and len(columns.parts) == 1:
-                return RhsMode.STREAM
+                return RhsMode.STREAM, f"{rows} rows on the left are too few to use a panel again"
             if rows <= mr:
-                return RhsMode.DIRECT
+                return RhsMode.DIRECT, f"{rows} rows on the left fit into one block of registers"
         lhs = root.along(root.k, root.lhs)
         straight = len(along_k.parts) == 1 == len(lhs.parts) and lhs.inner_stride.known == 1
         if rows <= 4 and straight and along_k.inner_stride.known == 1 and root.rhs.dtype is root.accumulator:
-            return RhsMode.DOT
-    return RhsMode.PACK
+            return RhsMode.DOT, f"{rows} rows on the left, and both operands are contiguous along the reduction"
+        return RhsMode.PACK, "the right-hand side is not contiguous as a block of registers reads it"
+    return RhsMode.PACK, f"{rows or 'any number of'} rows on the left use a panel again and again"
 
 
 def _workgroup(problem: Problem, mode: RhsMode, mr: int, width: int, kc: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tesselle.codegen.common import index_math as ix
@@ -82,9 +82,25 @@ class GeneralPlan:
         eliminate_common_subexpressions(self.kernel.function)
         eliminate_dead_code(self.kernel.function)
 
+    def explain(self) -> str:
+        assert self.tiles is not None
+        config, operations = self.tiles.config, len(self.tiles.classes.ops)
+        return (
+            f"{'one loop nest' if operations == 1 else f'{operations} loop nests, tiled together'};"
+            f" {tiles_in_words(config.workgroup.values(), config.inner.values())}"
+        )
+
     def workgroup_count(self, b: Builder, push_constants: Sequence[Value]) -> tuple[Value, Value, Value]:
         assert self.grid is not None
         return self.grid.build(b, push_constants)
+
+
+def tiles_in_words(workgroup: Iterable[int], inner: Iterable[int]) -> str:
+    """`workgroups of 16x512, 4x512 at a time so that they stay in the L1 cache`."""
+    whole, part = ("x".join(map(str, t)) for t in (tuple(workgroup), tuple(inner)))
+    if not whole:
+        return "one workgroup, as no loop can be cut"
+    return f"workgroups of {whole}" + (f", {part} at a time to stay in the L1 cache" if part != whole else "")
 
 
 def oversized(kernel: KernelFunction) -> list[GenericOp]:

@@ -73,13 +73,15 @@ def _lower_entry(
     on_phase: OnPhase | None,
 ) -> None:
     kernel = bind_function(function, export.dim_bindings, export.push_multiples)
-    plan = next((p for p in (s.match(kernel, target) for s in strategies) if p is not None), None)
+    matches = ((s.name, s.match(kernel, target)) for s in strategies)
+    name, plan = next((m for m in matches if m[1] is not None), ("", None))
     if plan is None:
         raise CompilerError(f"no strategy compiles @{function.sym_name}", function.location)
-    for name, run in plan.phases():
+    for phase, run in plan.phases():
         run()
         if on_phase is not None:
-            on_phase(f"{export.sym_name}.{name}", executable)
+            on_phase(f"{export.sym_name}.{phase}", executable)
+    export.kernel = f"{name}: {plan.explain()}"
     block = Block([INDEX] * len(kernel.index_push_constants))
     b = Builder.at_end(block, export.location)
     b.insert(ReturnOp(plan.workgroup_count(b, block.args)))

@@ -70,6 +70,10 @@ class MovementPlan:
             ("vectorize", lambda: vectorize(self.kernel, self.target)),
         )
 
+    def explain(self) -> str:
+        rows, columns = self.tile
+        return f"rows copied in pieces, each from its own operand; workgroups of {rows} rows by {columns} columns"
+
     def prepare(self) -> None:
         """Find the rows and segments; choose how many rows and columns a workgroup takes."""
         normalise(self.kernel)

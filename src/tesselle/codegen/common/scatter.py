@@ -48,6 +48,12 @@ class ScatterPlan:
             ("vectorize", lambda: vectorize(self.kernel, self.target)),
         )
 
+    def explain(self) -> str:
+        return (
+            f"updates one after the other, as they may meet; workgroups share out windows, {WINDOW_PART} elements of"
+            " their last dimension each"
+        )
+
     def tile(self) -> None:
         """The loop over updates; each window is a generic on memory."""
         op = next(o for o in self.kernel.function.entry if isinstance(o, ScatterOp))

@@ -51,6 +51,9 @@ class SortPlan:
             ("vectorize", lambda: vectorize(self.kernel, self.target)),
         )
 
+    def explain(self) -> str:
+        return f"stable merges of runs of {RUN} that insertion has sorted, in local memory; workgroups share out lines"
+
     def tile(self) -> None:
         """A loop over the workgroup's lines, each sorted through local memory."""
         op = next(o for o in self.kernel.function.entry if isinstance(o, SortOp))

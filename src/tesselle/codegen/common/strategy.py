@@ -120,6 +120,10 @@ class Plan(Protocol):
         """tile, fuse, bufferize, vectorize, in the plan's order."""
         ...
 
+    def explain(self) -> str:
+        """Which kernel it makes and why, in words; called after all phases have run."""
+        ...
+
 
 class Strategy(Protocol):
     """A way to compile a kind of dispatch."""

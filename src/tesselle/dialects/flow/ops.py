@@ -49,7 +49,8 @@ class ExecutableExportOp(Op):
     The region is empty until code generation has chosen tile sizes; then it ends in flow.return of three index values.
     `dim_bindings`: for each binding, for each dimension, the push-constant position that holds it, or None if static.
     `push_multiples`: for each push constant a number that divides it (empty: all 1). `summary` says in words what the
-    entry computes; `flops` and `bytes` are those of one run, None when dynamic.
+    entry computes, `kernel` which kernel code generation has made of it and why; `flops` and `bytes` are those of one
+    run, None when dynamic.
     """
 
     sym_name: str = attr_def()
@@ -59,6 +60,7 @@ class ExecutableExportOp(Op):
     summary: str = attr_def(default="")
     flops: int | None = attr_def(default=None)
     bytes: int | None = attr_def(default=None)
+    kernel: str = attr_def(default="")
     workgroup_count: Region = region_def(default=None)
 
 

@@ -31,8 +31,9 @@ class ExecutableOp(Op):
 
 @op("hal.executable.export")
 class ExecutableExportOp(Op):
-    """An entry. `summary` says what it computes; `flops` and `bytes` are those of one run, None when dynamic; `source`
-    is where the program says so.
+    """An entry. `summary` says what it computes, `kernel` how, and why so; `source` is where the program says so.
+
+    `flops` and `bytes` are those of one run, None when dynamic.
     """
 
     sym_name: str = attr_def()
@@ -40,6 +41,7 @@ class ExecutableExportOp(Op):
     flops: int | None = attr_def(default=None)
     bytes: int | None = attr_def(default=None)
     source: str = attr_def(default="")
+    kernel: str = attr_def(default="")
 
 
 @op("hal.executable.binary")

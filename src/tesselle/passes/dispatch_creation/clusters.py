@@ -25,6 +25,8 @@ MINIMUM_TILES = 64
 """Fusing that leaves fewer tiles than this serialises the dispatch: not done, unless the work is small anyway."""
 SMALL_WORK = 1 << 15
 """Elements below which a dispatch is too small to share between cores."""
+SMALL_REDUCTION = 1 << 17
+"""The same for elements that are read, where reductions leave few."""
 SCRATCH_BYTES = 1 << 16
 """What one intermediate may take per tile: it stays in the core's own cache."""
 _RECOMPUTED_READERS = 2
@@ -249,7 +251,8 @@ def _keeps_parallelism(result: Cluster, a: Cluster, b: Cluster) -> bool:
     sizes = [_product(tensor_type(r).shape) for op in result.nests for r in op.results]
     static = [s for s in sizes if s is not None]
     work = max(static, default=0) if len(static) == len(sizes) else None
-    is_large = work is None or work > SMALL_WORK
+    read = [_product(v.type.shape) for op in result.nests for v in op.operands if isinstance(v.type, TensorType)]
+    is_large = work is None or work > SMALL_WORK or any(n is not None and n > SMALL_REDUCTION for n in read)
     if tiles is not None and tiles < MINIMUM_TILES and is_large and any(t is None or tiles < t for t in before):
         return False
     kept = {op: _scratch_bytes(result, op) for op in a.nests}

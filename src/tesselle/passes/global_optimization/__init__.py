@@ -11,6 +11,7 @@ from tesselle.passes.global_optimization.fold_unit_dims import FoldUnitDims
 from tesselle.passes.global_optimization.fuse_elementwise import FuseElementwise
 from tesselle.passes.global_optimization.hoist_loop_invariants import HoistLoopInvariants
 from tesselle.passes.global_optimization.propagate_transposes import PropagateTransposes
+from tesselle.passes.global_optimization.split_reductions import SplitReductions
 
 GLOBAL_OPTIMIZATION_PASSES = (
     FoldConstants(),
@@ -24,6 +25,7 @@ GLOBAL_OPTIMIZATION_PASSES = (
     PropagateTransposes(),
     FoldUnitDims(),
     FuseElementwise(),
+    SplitReductions(),
 )
 
 __all__ = [
@@ -36,4 +38,5 @@ __all__ = [
     "FuseElementwise",
     "HoistLoopInvariants",
     "PropagateTransposes",
+    "SplitReductions",
 ]
