@@ -10,6 +10,8 @@ import click
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 PART = Path("build/workloads")
+FILE_WIDTH = 140
+"""Columns of the table where no terminal says how wide it is."""
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -44,8 +46,8 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ..
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for <machine>.md and <machine>.png. Without it: benchmarks/results, or build/workloads where --only or "
-    "--peers leaves something out.",
+    help="Folder for <machine>.md and <machine>.png. Without it: benchmarks/results, or build/workloads where --only "
+    "or --peers leaves something out.",
 )
 def main(
     only: tuple[str, ...] | None,
@@ -79,7 +81,10 @@ def main(
     plan = Plan(workloads, peers or tuple(PEERS), threads, rounds, seconds)
     folder = output or (RESULTS if only is None and peers is None else PART)
     try:
-        results = run_and_show(plan, folder, Console(highlight=False))
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = FILE_WIDTH
+        results = run_and_show(plan, folder, console)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(1 if results.tesselle_disagrees else 0)

@@ -19,8 +19,8 @@ Parameters = Mapping[str, Any]
 class Bound(Enum):
     """What the time of a workload is held to."""
 
-    COMPUTE = "FMA peak"
-    MEMORY = "read bandwidth"
+    COMPUTE = "FMA"
+    MEMORY = "read"
 
 
 @dataclass(frozen=True)

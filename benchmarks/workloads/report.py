@@ -72,12 +72,13 @@ def _head(results: Results) -> list[str]:
         "",
         f"{results.started:%Y-%m-%d}. {'; '.join(results.versions.values())}. f32 throughout.",
         "",
-        f"`python -m benchmarks.workloads`: {results.rounds} rounds of {results.seconds:g} s over one process for every "
-        "peer and number of threads, in shuffled order. One thread: median processor time of a call on one core (of calls "
-        "below 50 µs the median time). More threads: median of the rounds' median times. Ratio: best peer / Tesselle, above "
-        "1 where Tesselle is faster. Of limit: by the floating-point operations, or the bytes of weights, inputs and "
-        "results, of a call; more than 100% where caches keep data. Error: Tesselle's largest difference from JAX's "
-        "results, relative to their largest magnitude. Wrong results have no time.",
+        f"`python -m benchmarks.workloads`: {results.rounds} rounds of {results.seconds:g} s over one process for "
+        "every peer and number of threads, in shuffled order. One thread: median processor time of a call on one core "
+        "(of calls below 50 µs the median time). More threads: median of the rounds' median times. Ratio: best peer / "
+        "Tesselle, above 1 where Tesselle is faster. Of limit: what Tesselle reaches of the FMA peak, counted by the "
+        "floating-point operations, or of the read bandwidth, counted by the bytes of weights, inputs and results; "
+        "more than 100% where caches keep them. Error: Tesselle's largest difference from JAX's results, relative to "
+        "their largest magnitude. Wrong results have no time.",
         "",
         *_header(["limits, measured in the same run", "FMA on registers", "reading in order"]),
     ]
@@ -120,7 +121,7 @@ def _facts(results: Results, row: Row, threads: int) -> list[str]:
     error = row.cells.get((TESSELLE, threads), Cell()).error
     return [
         "–" if ratio is None else f"{ratio:.2f}",
-        "–" if share is None or row.workload.bound is None else f"{share:.0%} of {row.workload.bound.value}",
+        "–" if share is None or row.workload.bound is None else f"{share:.0%} {row.workload.bound.value}",
         "–" if error is None else f"{error:.0e}" if error else "0",
     ]
 
@@ -131,8 +132,8 @@ def _loads(results: Results) -> list[str]:
     lines = [
         "## Compiling and loading",
         "",
-        f"In the processes of {_threads(threads)}: seconds until the peer can be called, and peak growth of the memory of "
-        "its process until the first result. Making weights, tracing (but JAX's own) and exporting are not counted.",
+        f"In the processes of {_threads(threads)}: seconds until the peer can be called, and peak growth of the memory "
+        "of its process until the first result. Making weights, tracing (but JAX's own) and exporting are not counted.",
         "",
         *_header(["workload", *results.labels.values()]),
     ]
@@ -155,7 +156,7 @@ def terminal_table(results: Results, threads: int) -> Table:
     """The times of one number of threads."""
     table = Table(box=box.SIMPLE_HEAD, title=f"{_threads(threads)}; ratio: best peer / Tesselle", title_justify="left")
     for i, column in enumerate(_columns(results)):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
+        table.add_column(column, justify="left" if i == 0 else "right")
     for row in results.rows:
         cells = [Text(row.workload.name)]
         for peer in results.labels:
