@@ -71,6 +71,8 @@ def measure(plan: Plan, watcher: Watcher | None = None) -> Results:
             row = Row(workload)
             results.rows.append(row)
             _measure_workload(row, plan, reference, workers, folder / f"{workload.name}.npz", watcher)
+            for file in folder.glob(f"{workload.name}.*"):  # exported models may be large
+                file.unlink()
             watcher.row(row)
     return results
 
@@ -126,7 +128,6 @@ def _measure_workload(
         row.cells[key] = cell = _cell(worker.ask(Load(name, expected)), row.workload.tolerance)
         if cell.reason is None:
             rounds[key] = []
-    expected.unlink()
 
     order = random.Random(name)
     for _ in range(plan.rounds):

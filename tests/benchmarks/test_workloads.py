@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.workloads.catalogue import WORKLOADS
 from benchmarks.workloads.peers import PEERS, error_of, find_peer
 from benchmarks.workloads.results import Cell, Machine, Results, Row
 from benchmarks.workloads.run import Plan, Watcher, measure, steps
-from benchmarks.workloads.worker import Timed, latency_s
+from benchmarks.workloads.worker import Failed, Timed, Unload, Unloaded, Worker, WorkerSpec, latency_s
 from tesselle.runtime import MachineLimits
 
 BROKEN = "tests.benchmarks.broken_peers"
@@ -96,6 +97,16 @@ def test_a_peer_that_dies_comes_back_for_the_next_workload(results: Results, wri
     assert _cell(results, "matmul_odd", DYING).reason == "the process died (exit code 7)"
     assert _cell(results, "tiny_add8", DYING).seconds is not None
     assert "the process died (exit code 7)" in written
+
+
+def test_a_peer_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    worker = Worker(WorkerSpec(NUMPY, (max(os.sched_getaffinity(0)),), tmp_path), timeout_s=0)
+    try:
+        assert worker.ask(Unload()) == Failed("no answer within 0 s")
+        worker.timeout_s = 60
+        assert worker.ask(Unload()) == Unloaded()
+    finally:
+        worker.close()
 
 
 def test_absent_peers_and_cores_are_named(results: Results, written: str) -> None:
