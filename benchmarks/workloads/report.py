@@ -80,7 +80,7 @@ def _head(results: Results) -> list[str]:
         "more than 100% where caches keep them. Error: Tesselle's largest difference from JAX's results, relative to "
         "their largest magnitude. Wrong results have no time.",
         "",
-        *_header(["limits, measured in the same run", "FMA on registers", "reading in order"]),
+        *_header(["limits, the best of two measurements in this run", "FMA on registers", "reading in order"]),
     ]
     for threads, limits in results.limits.items():
         gflops, gbytes = limits.flops_per_s / 1e9, limits.bytes_per_s / 1e9
