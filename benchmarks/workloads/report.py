@@ -133,8 +133,8 @@ def _loads(results: Results) -> list[str]:
         "## Compiling and loading",
         "",
         f"In the processes of {_threads(threads)}: seconds until the peer can be called, and peak growth of the memory "
-        "of its process until the first result; memory that it kept from earlier workloads does not show. Making weights, "
-        "tracing (but JAX's own) and exporting are not counted.",
+        "of its process until the first result; memory that it kept from earlier workloads does not show. Making "
+        "weights, tracing (but JAX's own) and exporting are not counted.",
         "",
         *_header(["workload", *results.labels.values()]),
     ]
