@@ -6,7 +6,7 @@
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
 #   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
 #   make check        linters, types, import rules, formatting
-#   make bench        the benchmarks, beside JAX and NumPy in the same run
+#   make bench        the benchmarks, and whole workloads beside JAX, PyTorch, … in the same run; benchmarks/results
 #   make docs         the documentation, into site/
 #   make native       rebuild the native runtime after a change in native/
 #   make format       put Python and C++ into their canonical form
@@ -64,6 +64,7 @@ check: $(STAMPS)/dev
 
 bench: $(STAMPS)/bench
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
+	$(BIN)/python -m benchmarks.workloads
 
 docs: $(STAMPS)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
