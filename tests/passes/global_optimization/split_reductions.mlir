@@ -79,3 +79,21 @@ func.func @no_fold(%x: tensor<1024x1024xf32>, %init: tensor<f32>) -> tensor<f32>
   } -> tensor<f32>
   return %r : tensor<f32>
 }
+
+// -----
+
+// A scalar beside the elements goes to the first step.
+// CHECK-LABEL: @scalar
+// CHECK: iterator_types = ["parallel", "reduction"]} ins(%x, %w : tensor<1024x1024xf32>, f32)
+// CHECK: iterator_types = ["reduction"]
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#none = affine_map<(d0, d1) -> ()>
+func.func @scalar(%x: tensor<1024x1024xf32>, %w: f32, %init: tensor<f32>) -> tensor<f32> {
+  %r = linalg.generic {indexing_maps = [#id, #none, #none], iterator_types = ["reduction", "reduction"]} ins(%x, %w : tensor<1024x1024xf32>, f32) outs(%init : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<f32>
+  return %r : tensor<f32>
+}

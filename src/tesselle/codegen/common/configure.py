@@ -6,6 +6,7 @@ for every core. Costs are estimated from element counts; nothing is measured.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -143,9 +144,11 @@ def _inner(
     if len(classes.ops) == 1:
         return inner
     row_bytes = 0
+    touched = Counter(v for op in classes.ops for v in {*op.operands, *op.results})
     for op in classes.ops:
         for v, m in zip(op.operands, op.indexing_maps, strict=True):
-            if isinstance(v.type, TensorType):
+            # What one operation alone reads goes by once, and needs no room.
+            if isinstance(v.type, TensorType) and touched[v] > 1:
                 elements = 1
                 for e in m.results:
                     for d in e.used_dims():

@@ -111,7 +111,9 @@ class _Split:
 
     def _taken_apart(self, b: Builder, value: Value, m: AffineMap) -> Value:
         """The operand with parts and steps as dimensions of their own."""
-        t = tensor_type(value)
+        t = value.type
+        if not isinstance(t, TensorType):
+            return value
         shape: list[int | None] = []
         groups: list[tuple[int, ...]] = []
         for size, e in zip(t.shape, m.results, strict=True):
@@ -137,7 +139,7 @@ class _Split:
 
 def _split_of(op: linalg.GenericOp) -> _Split | None:
     found = _combination(op)
-    if found is None or not all(tensor_type(v).is_static for v in op.operands):
+    if found is None or not all(v.type.is_static for v in op.operands if isinstance(v.type, TensorType)):
         return None
     if not all(m.projected_dims() is not None for m in op.indexing_maps):
         return None
@@ -213,8 +215,9 @@ def neutral_element(op: Op, dtype: DType) -> float | None:
 def _loop_sizes(op: linalg.GenericOp) -> list[int]:
     sizes = [1] * len(op.iterator_types)
     for v, m in zip(op.operands, op.indexing_maps, strict=True):
-        for d, n in zip(m.projected_dims() or (), tensor_type(v).static_shape, strict=True):
-            sizes[d] = n
+        if isinstance(v.type, TensorType):
+            for d, n in zip(m.projected_dims() or (), v.type.static_shape, strict=True):
+                sizes[d] = n
     return sizes
 
 
