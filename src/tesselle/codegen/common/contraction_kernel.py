@@ -21,7 +21,7 @@ from tesselle.codegen.common.contraction_micro import Steps, create_mask, load_v
 from tesselle.codegen.common.contraction_problem import PackedRhs
 from tesselle.codegen.common.contraction_rows import row_blocks
 from tesselle.codegen.common.contraction_streams import emit_dots, emit_stream
-from tesselle.codegen.common.contraction_tiling import RhsMode
+from tesselle.codegen.common.contraction_tiling import FEW_PACKED_ROWS, RhsMode
 from tesselle.codegen.common.contraction_workgroup import Reduction, Workgroup
 from tesselle.codegen.common.loops import for_loop
 from tesselle.codegen.common.packing import Dest, Source, pack_panels, pack_rows
@@ -34,9 +34,10 @@ from tesselle.ir.types import VectorType
 
 _ROW_PADDING_BYTES = 64
 """Keeps copied rows from falling into the same sets of the L1 cache."""
-_PREFETCH_BYTES = 8192
+_PREFETCH_BYTES, _PREFETCH_BYTES_OF_FEW_ROWS = 8192, 2048
 """How far ahead packed weights are asked for. Each is used once per call, and comes from behind the L2 cache: what the
-processor can look ahead by itself covers that distance the less, the more rows share a weight.
+processor can look ahead by itself covers that distance the less, the more rows share a weight. With few rows it reads
+a few panels from end to end, and keeps up by itself but for the ends.
 """
 
 
@@ -327,7 +328,8 @@ class ContractionKernel(Workgroup):
         if t.pack_lhs:
             places = [ix.add(b, r, self._rebased(b, block, lhs_steps, 0)) for r in places]
         steps = [Steps(s.lower, s.upper, x, y) for s, x, y in zip(block.steps, lhs_steps, rhs_steps, strict=True)]
-        ahead = _PREFETCH_BYTES // memref_type(memory).dtype.size_bytes if t.mode is RhsMode.PACKED else 0
+        far = _PREFETCH_BYTES_OF_FEW_ROWS if t.rows <= FEW_PACKED_ROWS else _PREFETCH_BYTES
+        ahead = far // memref_type(memory).dtype.size_bytes if t.mode is RhsMode.PACKED else 0
         return outer_products(b, start, (lhs_memory, places), (memory, columns), steps, prefetch=ahead)
 
     @property

@@ -37,6 +37,8 @@ _FEW_ROWS = 12
 memory.
 """
 _STREAM_ROWS = 4
+FEW_PACKED_ROWS = 4
+"""Up to so many rows products with packed weights take as long as it takes to read these."""
 _STREAM_COLUMNS = 1024
 _BYTE_FLOPS = 4
 """Moving a byte from memory takes about as long as so many operations."""
@@ -108,7 +110,11 @@ def choose_tiling(problem: Problem, target: TargetShape) -> Tiling:
     if mode in (RhsMode.DOT, RhsMode.STREAM):
         mr = rows.known or 1
         vectors = 1
-    elif mode in (RhsMode.DIRECT, RhsMode.PACKED) and rows.known is not None and rows.known <= 4:
+    elif mode is RhsMode.PACKED and rows.known is not None and 0 < rows.known <= FEW_PACKED_ROWS:
+        # Memory is the limit, and panels are read best a few at a time, each from one end to the other.
+        mr = rows.known
+        vectors = 4 if columns.known is None else max(2, min(4, round_up(math.ceil(columns.known / lanes), 2)))
+    elif mode is RhsMode.DIRECT and rows.known is not None and rows.known <= 4:
         # Few rows: memory is the limit, so that more columns at once keep more of it in flight.
         mr = max(1, rows.known)
         vectors = max(2, accumulators // mr // 2 * 2)
