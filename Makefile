@@ -5,6 +5,7 @@
 #   make test         the whole test suite
 #   make conformance  every case of JAX's primitive harness, beside XLA; a report in build/conformance
 #   make fuzz         10,000 random programs, compiled and by the reference; failures, made small, in build/fuzz
+#   make soak         ten minutes of mixed models from four threads, then beside busy processes
 #   make check        linters, types, import rules, formatting
 #   make bench        the benchmarks, and whole workloads beside JAX, PyTorch, … in the same run; benchmarks/results
 #   make docs         the documentation, into site/
@@ -15,12 +16,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo digits test conformance fuzz check bench docs native format lock clean
+.PHONY: demo digits test conformance fuzz soak check bench docs native format lock clean
 
 PYTHON ?= python3
 JOBS ?= 2
 PROGRAMS ?= 10000
 SEED ?= 0
+MINUTES ?= 10
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,6 +52,9 @@ conformance: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz --programs $(PROGRAMS) --seed $(SEED) --jobs $(JOBS)
+
+soak: $(STAMPS)/bench
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .
