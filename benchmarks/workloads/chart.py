@@ -50,7 +50,7 @@ def draw(results: Results, folder: Path) -> Path | None:
     axes.set_yticks([-i for i in range(len(rows))], [row.workload.name for row in rows])
     axes.set_xlabel("best peer / Tesselle: to the right of 1 Tesselle is faster")
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(results.threads), fontsize=8)
     axes.set_title(f"{results.machine.model}, {results.machine.cores} cores, {results.started:%Y-%m-%d}", fontsize=9)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{results.machine.slug}.png"

@@ -70,7 +70,7 @@ def _head(results: Results) -> list[str]:
     lines = [
         f"# {results.machine.model}, {results.machine.cores} cores",
         "",
-        f"{results.started:%Y-%m-%d}. {'; '.join(results.versions.values())}. f32 throughout.",
+        f"{results.started:%Y-%m-%d}. {'; '.join(dict.fromkeys(results.versions.values()))}. f32 throughout.",
         "",
         f"`python -m benchmarks.workloads`: {results.rounds} rounds of {results.seconds:g} s over one process for "
         "every peer and number of threads, in shuffled order. One thread: median processor time of a call on one core "
