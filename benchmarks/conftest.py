@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 # Before NumPy is imported, whose BLAS starts a thread for every core that it sees.
@@ -19,23 +18,15 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 import numpy as np  # noqa: E402  # see above
 import pytest  # noqa: E402
 
+from tesselle.runtime import MachineLimits, measure_machine_limits  # noqa: E402
+
 Call = Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the machine does at best, one thread."""
-
-    fma_gflops: float
-    read_gbytes_per_s: float
-
-
 @pytest.fixture(scope="session")
-def limits() -> Limits:
-    """FMA peak and read bandwidth, measured now, with kernels that do nothing else."""
-    from machine_limits import measure_limits
-
-    return Limits(*measure_limits())
+def limits() -> MachineLimits:
+    """FMA peak and read bandwidth of one thread, measured now."""
+    return measure_machine_limits(threads=1)
 
 
 @pytest.fixture
