@@ -127,12 +127,14 @@ def batch_norm(
 ) -> list[Array]:
     """Of the samples of each feature in another order; results of their shape are put back.
 
-    Sums that are 0 have either sign: an initial 0 may be added before what they are divided by, behind it, or never.
+    Gradients that are 0 have either sign: an initial 0 may be added to a sum before it is divided, later, or never.
     """
     shape = operands[0].shape
     orders = [np.arange(n) if d == op.feature_index else rng.permutation(n) for d, n in enumerate(shape)]
     back = [np.argsort(order) for order in orders]
     shuffled = [x[np.ix_(*orders)] if x.shape == shape else x for x in operands]
     out, *sums = run(shuffled)
+    if isinstance(op, normalization.BatchNormTrainingOp):
+        return [out[np.ix_(*back)], *sums]
     signs = [np.where((r == 0) & (rng.random(r.shape) < 0.5), -r, r).astype(r.dtype) for r in sums]
     return [out[np.ix_(*back)], *signs]

@@ -263,8 +263,13 @@ for _name in _BINARY.split():
     CASES[_name] = case(
         _raw(_name, "x", "y"), Spec(("n", "m"), "float32", _spread), Spec(("m",), "float32", _values), tolerance=2e-5
     )
+
+
+def _nonzero(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+    return rng.choice(np.array([-3, -1, 1, 2, 5]), shape).astype(dtype)
+
+
 for _name in _INTEGER.split():
-    _nonzero = lambda rng, shape, dtype: rng.choice(np.array([-3, -1, 1, 2, 5]), shape).astype(dtype)  # noqa: E731
     CASES[f"{_name}_int"] = case(_raw(_name, "x", "y"), Spec(("n", "m"), "int32"), Spec(("n", 1), "int32", _nonzero))
 for _name in ("FloorDiv", "FloorMod", "RightShift"):
     CASES[f"{_name}_uint"] = case(

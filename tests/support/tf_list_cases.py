@@ -126,7 +126,10 @@ def _raw(x: Any, n: Any) -> Any:
     c = r.TensorListResize(input_handle=c, size=n + 1)
     d = r.TensorListScatterV2(tensor=tf.stack([x, x + 1]), indices=[2, 0], element_shape=[-1], num_elements=-1)
     length = r.TensorListLength(input_handle=c)
-    stack = lambda list_: r.TensorListStack(input_handle=list_, element_shape=[-1], element_dtype=tf.float32)  # noqa: E731
+
+    def stack(list_: Any) -> Any:
+        return r.TensorListStack(input_handle=list_, element_shape=[-1], element_dtype=tf.float32)
+
     return last, stack(c), stack(d), length
 
 

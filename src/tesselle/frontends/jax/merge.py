@@ -21,6 +21,7 @@ from tesselle.frontends.jax.functions import import_exported
 from tesselle.ir.attributes import Attribute, DenseElements, SymbolRef
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import BlockArgument, Value
+from tesselle.ir.symbols import rename_symbols
 from tesselle.ir.types import FunctionType, TensorType
 from tesselle.ir.verify import verify_all
 from tesselle.support.dtypes import from_numpy
@@ -115,24 +116,7 @@ def _rename(module: ModuleOp, main: FuncOp, name: str, taken: set[str]) -> None:
                 new = f"{wanted}_{number}"
             taken.add(new)
         names[old] = new
-    for op in module.walk():
-        for key, attribute in op.attributes.items():
-            op.attributes[key] = _renamed(attribute, names)
-    for old, op in list(module.symbols()):
-        op.attributes["sym_name"] = names[old]
-
-
-def _renamed(attribute: Attribute, names: Mapping[str, str]) -> Attribute:
-    """`attribute` with the symbols in it called by their new names."""
-    match attribute:
-        case SymbolRef(root, nested) if root in names:
-            return SymbolRef(names[root], nested)
-        case tuple():
-            return tuple(_renamed(a, names) for a in attribute)
-        case Mapping():
-            return {key: _renamed(a, names) for key, a in attribute.items()}
-        case _:
-            return attribute
+    rename_symbols(module, names)
 
 
 def _use_globals(main: FuncOp, function: StatefulFunction, leaves: Sequence[StateLeaf], stored: frozenset[str]) -> None:
