@@ -1,7 +1,8 @@
-"""A process of its own: `python tf_worker.py MODULE FOLDER` writes what TensorFlow makes of the cases of a module.
+"""A process of its own, `python tf_worker.py`, writes what TensorFlow makes of cases.
 
-For every case there is a folder with `program.mlir`, the function in TensorFlow's dialect with inferred shapes, and
-`calls.npz`, the arguments and results of every call; or `error.txt`.
+It reads lines `MODULE<tab>NAME<tab>FOLDER`. Into the folder of the case come `program.mlir`, the function in
+TensorFlow's dialect with inferred shapes, and `calls.npz`, the arguments and results of every call; or `error.txt`.
+Then it writes a line `done`.
 """
 
 from __future__ import annotations
@@ -70,32 +71,35 @@ def run(case: Any, cases: Any, folder: Path) -> None:
     np.savez(folder / "calls.npz", **found)
 
 
-def main(module_name: str, target: str) -> None:
+def main() -> None:
+    # TensorFlow may write to what was the standard output; the answers go where it does not.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
     import tf_cases
 
     tf_cases.tf = tf
-    module = importlib.import_module(module_name)
-    module.tf = tf
-    wanted = set(sys.argv[3:])
-    for name, case in module.CASES.items():
-        if wanted and name not in wanted:
-            continue
-        folder = Path(target) / name
+    for line in sys.stdin:
+        module_name, name, target = line.rstrip("\n").split("\t")
+        module = importlib.import_module(module_name)
+        module.tf = tf
+        folder = Path(target)
         folder.mkdir(parents=True)
         child = os.fork()  # TensorFlow may abort
         if child == 0:
             try:
-                run(case, tf_cases, folder)
+                run(module.CASES[name], tf_cases, folder)
             except BaseException:
                 (folder / "error.txt").write_text(traceback.format_exc())
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if status:
             (folder / "error.txt").write_text(f"TensorFlow ended with status {status}")
+        answers.write("done\n")
+        answers.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main()
