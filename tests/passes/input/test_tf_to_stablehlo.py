@@ -30,13 +30,12 @@ TABLES = (
     "list",
     "numeric",
     "pooling",
+    "raw",
     "reduction",
     "state",
 )
 CASES: dict[tuple[str, str], Case] = {
-    (table, name): case
-    for table in TABLES
-    for name, case in importlib.import_module(f"tf_{table}_cases").CASES.items()
+    (table, name): case for table in TABLES for name, case in importlib.import_module(f"tf_{table}_cases").CASES.items()
 }
 
 
@@ -111,9 +110,7 @@ def test_results_are_those_of_tensorflow(table: str, name: str, tensorflow: Tens
                 found = program["call"](*arguments)
                 expected = results(calls, run, call)
                 assert expected
-                for k, (f, e) in enumerate(
-                    zip(found if isinstance(found, tuple) else (found,), expected, strict=True)
-                ):
+                for k, (f, e) in enumerate(zip(found if isinstance(found, tuple) else (found,), expected, strict=True)):
                     compare(f, e, case.tolerance, f"sizes {case.runs[run]}, call {call}, result {k}")
 
 

@@ -89,7 +89,7 @@ def build_gather(
         if isinstance(whole, int) and isinstance(size, int):
             limits.append(whole - size)
         else:
-            b.require_at_least(whole, size, f"dimension {d} of the operand of gather")
+            b.require_at_least(whole, _if_any(b, shape, batch_axes, size), f"dimension {d} of the operand of gather")
             inputs.append(b.insert(a.SubIOp(b.index_of(whole), b.index_of(size))).result)
             maps.append(AffineMap(rank, 0, ()))
             limits.append(inputs[-1])
@@ -114,6 +114,18 @@ def build_gather(
         return m.insert(tensor.ExtractOp(operand, tuple(where))).result
 
     return b.elementwise(inputs, maps, shape, t.dtype, body)
+
+
+def _if_any(b: Lowering, shape: Sequence[Size], axes: Sequence[int], size: Size) -> Size:
+    """`size`, or 0 where no slice is taken at all: nothing is read from an operand that may be empty then."""
+    sizes = [shape[d] for d in axes]
+    if 0 in sizes:
+        return 0
+    for n in sizes:
+        if not isinstance(n, int):
+            empty = b.insert(a.CmpIOp(a.CmpIPredicate.EQ, n, b.index(0))).result
+            size = b.insert(a.SelectOp(empty, b.index(0), b.index_of(size))).result
+    return size
 
 
 @lowering(s.GatherOp)

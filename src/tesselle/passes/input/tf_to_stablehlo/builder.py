@@ -377,7 +377,13 @@ class TfBuilder(StablehloBuilder):
         return self.gather(value, indices, numbers, [1 if d == axis else n for d, n in enumerate(self.sizes(value))])
 
     def gather(self, value: Value, indices: Value, numbers: GatherDimensionNumbers, sizes: Sequence[Size]) -> Value:
-        """gather, or dynamic_gather where slices have sizes that are known when the program runs only."""
+        """gather, or dynamic_gather where slices have sizes that are known when the program runs only.
+
+        Of a tensor without elements nothing can be taken; StableHLO has no such slices, hence a tensor with some.
+        """
+        missing = [int(n == 1 and self.size_at(value, d) == 0) for d, n in enumerate(sizes)]
+        if any(missing):
+            value = self.padded(value, 0, [0] * len(missing), missing)
         known = tuple(n for n in sizes if isinstance(n, int))
         if len(known) == len(sizes):
             return self.insert(indexing.GatherOp(value, indices, numbers, known)).result

@@ -103,12 +103,12 @@ def key_counter_and_algorithm(op: tf.StatelessRandomGetKeyCounterAlgOp, b: TfBui
 
 @lowering(tf.RngReadAndSkipOp)
 def read_and_skip(op: tf.RngReadAndSkipOp, b: TfBuilder) -> Value:
-    """counter += delta, in 128 bits"""
+    """counter += 256 delta, in 128 bits: for every number that may be drawn words are kept"""
     old = read(b, op.resource)
     if b.size(old, 0) != 3:
         b.unsupported("resource", f"a state of Philox has three elements, found {old.type}")
     low, high = (_element(b, old, i).convert(UI64) for i in (0, 1))
-    total = low + b.tensor(b.convert(op.delta, UI64))
+    total = low + b.tensor(b.convert(op.delta, UI64)) * RESERVED
     carried = (high + 1).where(total < low, high)
     parts = [b.reshape(v.convert(I64).value, (1,)) for v in (total, carried)]
     write(b, op.resource, b.concatenate([*parts, b.slice(old, 0, 2, 3)], 0))
@@ -136,7 +136,7 @@ def _floats(words: Sequence[Tensor], dtype: DType) -> list[Tensor]:
     """Words as floats in [0, 1): random mantissas under the exponent of 1, minus 1."""
     if dtype is F64:
         pairs = zip(words[::2], words[1::2], strict=True)
-        bits = [_pair(low, high & 0xFFFFF) | (1023 << 52) for low, high in pairs]
+        bits = [_pair(low, high & 0xFFFFF) | (1023 << 52) for high, low in pairs]
         return [x.bitcast(x.type.with_dtype(F64)) - 1 for x in bits]
     if dtype is F16 or dtype is BF16:
         mask, exponent = (0x3FF, 15 << 10) if dtype is F16 else (0x7F, 127 << 7)
