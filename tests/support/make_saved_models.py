@@ -286,7 +286,13 @@ def updates() -> Any:
         module.table.scatter_add(tf.IndexedSlices(x[None], [3]))
         return tf.gather(module.table, [3, 0])
 
-    module.branch, module.parts = branch, parts
+    @traced(spec(None, 2, dtype=I32))
+    def elements(i: Any) -> Any:
+        before = module.table.gather_nd(i % 2)
+        module.table.assign_add(tf.ones_like(module.table))
+        return before, module.table.gather_nd(i % 2)
+
+    module.branch, module.parts, module.elements = branch, parts, elements
     return module
 
 
@@ -415,6 +421,63 @@ def plain(value: Any) -> Any:
     return value.numpy() if isinstance(value, tf.Tensor | tf.Variable) else value
 
 
+# ---------------------------------------------------------------------------------------------- refused
+
+
+def _table() -> Any:
+    keys, values = tf.constant([1, 2], tf.int64), tf.constant([3, 4], tf.int64)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)
+
+
+@model
+def unused_table() -> Any:
+    """A function that takes a table and makes nothing of it."""
+    module = tf.Module()
+    module.table, module.scale = _table(), tf.Variable(2.0)
+
+    @traced(spec(None))
+    def call(x: Any) -> Any:
+        module.table.lookup(tf.constant([1], tf.int64))
+        return x * module.scale.assign_add(1.0)
+
+    module.call = call
+    return module
+
+
+@model
+def refused() -> Any:
+    """Functions with operations, arguments and variables that no program can have."""
+    module = tf.Module()
+    module.vocabulary, module.word, module.w = _table(), tf.Variable("x"), tf.Variable([1.0, 2.0])
+
+    @traced(spec(None, dtype=tf.int64))
+    def look(x: Any) -> Any:
+        return module.vocabulary.lookup(x) + 1
+
+    @traced(spec(dtype=tf.string, name="text"))
+    def read(text: Any) -> Any:
+        return tf.raw_ops.BesselK0(x=tf.strings.to_number(text)) + module.w
+
+    @traced(tf.TensorSpec(None, F32, "x"))
+    def open_rank(x: Any) -> Any:
+        with tf.name_scope("block"):
+            return tf.raw_ops.BesselK0(x=tf.transpose(x))
+
+    @traced()
+    def spell() -> Any:
+        return tf.strings.length(module.word)
+
+    @traced(spec(2))
+    def fine(x: Any) -> Any:
+        return x + module.w
+
+    module.look, module.read, module.open_rank, module.spell, module.fine = look, read, open_rank, spell, fine
+    return module
+
+
+UNCALLED = frozenset({"refused"})
+
+
 def sample(rng: np.random.Generator, wanted: Any, step: int) -> Any:
     """A value for a TensorSpec, with sizes that differ from step to step; other values are arguments already."""
     if not isinstance(wanted, tf.TensorSpec):
@@ -480,6 +543,8 @@ def main(folder: Path, names: list[str]) -> None:
             tf.saved_model.save(made[0], target, signatures=made[1])
         else:
             tf.saved_model.save(made, target)
+        if name in UNCALLED:
+            continue
         calls = calls_of(tf.saved_model.load(target), np.random.default_rng(3))
         (folder / f"{name}.pickle").write_bytes(pickle.dumps(calls))
 

@@ -17,6 +17,8 @@ SMALL = (
     " growing_tensor_array dynamic_batch signatures updates constants traces keras_export from_jax"
 ).split()
 """Models that are made together, as TensorFlow takes long to start."""
+EDGES = "unused_table refused".split()
+"""Models of what is not supported; `refused` has no calls."""
 LARGE = "resnet50 mobilenetv2".split()
 
 Call = tuple[str, tuple[Any, ...], dict[str, Any], Any, dict[str, Any]]
@@ -39,7 +41,7 @@ class SavedModels:
         path = self.folder / name
         if not path.exists():
             require_tensorflow()
-            self._make(SMALL if name in SMALL else [name])
+            self._make(next((group for group in (SMALL, EDGES) if name in group), [name]))
         return path
 
     def calls(self, name: str) -> list[Call]:

@@ -30,6 +30,7 @@ STATE = {
     "constants": {"rows"},
     "traces": set[str](),
     "keras_export": set[str](),
+    "unused_table": {"scale"},
     "from_jax": {"w"},
     "resnet50": set[str](),
     "mobilenetv2": set[str](),
@@ -79,7 +80,7 @@ def as_arguments(value: Any) -> Any:
             return value
 
 
-@pytest.mark.parametrize("name", [*SMALL, *LARGE])
+@pytest.mark.parametrize("name", [*SMALL, *LARGE, "unused_table"])
 def test_five_steps(name: str, saved_models: SavedModels) -> None:
     calls = saved_models.calls(name)
     program = ts.load(ts.compile(saved_models(name)))

@@ -33,3 +33,8 @@ class GlobalTensorOp(Op):
 
 BOUND_INPUT = "tf_saved_model.bound_input"
 """The attribute of an argument that is no argument: it names what the function gets in its place."""
+
+UNSUPPORTED = "tf_saved_model.unsupported"
+"""The attribute of a module with what is not supported about its functions, as texts; `tf` is lowered none the less, so
+that one report has that and all operations.
+"""

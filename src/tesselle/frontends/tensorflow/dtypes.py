@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tesselle.support.dtypes import DTYPES, DType
 
-STRING = 7
+FLOAT, STRING = 1, 7
 
 _ROWS = (
-    (1, "float", "f32"),
+    (FLOAT, "float", "f32"),
     (2, "double", "f64"),
     (3, "int32", "i32"),
     (4, "uint8", "ui8"),

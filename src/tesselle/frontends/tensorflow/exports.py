@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tesselle.frontends.tensorflow.dtypes import dtype_name, dtype_of
-from tesselle.frontends.tensorflow.saved_model import ConcreteFunction, Kind, SavedModel
+from tesselle.frontends.tensorflow.saved_model import ConcreteFunction, Kind, SavedModel, SavedObject
 from tesselle.frontends.tensorflow.signatures import Signature, signature_of
-from tesselle.support.diagnostics import Diagnostic, Note, OptionError, Unsupported
+from tesselle.support.diagnostics import Diagnostic, OptionError, Unsupported
 
 _SIGNATURES = "signatures"
 _KERAS_LISTS = frozenset({"variables", "trainable_variables", "non_trainable_variables", "_all_variables"})
@@ -100,11 +100,9 @@ def find_variables(model: SavedModel, exports: tuple[Export, ...], keys: Mapping
 
     `keys`: number of an object → key in the checkpoint. A variable is called by its path from the root; by the name
     that it was given where the path only numbers it, or leads through private attributes.
-    Errors: Unsupported, which lists every capture that is no variable or constant.
     """
     used = sorted({c for e in exports for c in e.function.captures})
     paths = _object_paths(model)
-    _require_supported(model, exports, keys, paths)
     nodes = [n for n in used if model.objects[n].kind is Kind.VARIABLE]
     given = {n: v.name for n in nodes if (v := model.objects[n].variable) is not None}
     given_counts = Counter(given.values())
@@ -144,34 +142,52 @@ def _object_paths(model: SavedModel) -> dict[int, tuple[str, ...]]:
     return best
 
 
-def _require_supported(
-    model: SavedModel, exports: tuple[Export, ...], keys: Mapping[int, str], paths: Mapping[int, tuple[str, ...]]
-) -> None:
-    """Errors: Unsupported with all arguments, results and captures that a program cannot have."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`exports`: those that TensorFlow can convert. `problems`: arguments, results and captures that a program cannot
+    have. `resources`: number → path of the captures that are neither variables nor constants, as lookup tables; what
+    uses them is found out by the conversion.
+    """
+
+    exports: tuple[Export, ...]
+    problems: tuple[str, ...]
+    resources: Mapping[int, str]
+
+
+def check_exports(model: SavedModel, exports: Sequence[Export], keys: Mapping[int, str]) -> Checked:
+    """What of the exports can be converted. `keys`: number of an object → key in the checkpoint.
+
+    Errors: Unsupported, where nothing can be.
+    """
+    paths = _object_paths(model)
+    convertible: list[Export] = []
     problems: list[str] = []
+    resources: dict[int, str] = {}
     for export in exports:
         problems += [f"function '{export.name}': {problem}" for problem in export.signature.problems]
-        for capture in export.function.captures:
-            saved = model.objects[capture]
-            path = ".".join(paths.get(capture, ())) or f"object {capture}"
-            if saved.kind is Kind.CONSTANT:
-                continue
-            if saved.variable is None:
-                what = saved.kind.name.lower().replace("_", " ")
-                problems.append(
-                    f"function '{export.name}' uses '{path}', a {what}: only variables and constants can be"
-                )
-            elif capture not in keys:
-                problems.append(
-                    f"function '{export.name}' uses the variable '{path}', which the checkpoint does not have"
-                )
-            elif dtype_of(saved.variable.dtype) is None:
-                elements = dtype_name(saved.variable.dtype)
-                problems.append(
-                    f"function '{export.name}' uses the variable '{path}', which holds elements of type {elements}"
-                )
-    if problems:
-        hint = Note("functions that are not needed can be left out: name the others with --functions")
-        several = [Diagnostic(text, rule="tensorflow.export") for text in dict.fromkeys(problems)]
-        several[-1] = Diagnostic(several[-1].message, rule="tensorflow.export", notes=(hint,))
-        raise Unsupported.several(several)
+        captures = {c: ".".join(paths.get(c, ())) or f"object {c}" for c in export.function.captures}
+        found = {c: _problem(model.objects[c], path, c in keys) for c, path in captures.items()}
+        unfit = {c: problem for c, problem in found.items() if problem}
+        if export.signature.is_convertible and all(model.objects[c].kind is Kind.RESOURCE for c in unfit):
+            convertible.append(export)
+            resources |= {c: captures[c] for c in unfit}
+        else:
+            problems += [f"function '{export.name}' uses {problem}" for problem in unfit.values()]
+    problems = list(dict.fromkeys(problems))
+    if problems and not convertible:
+        raise Unsupported.several([Diagnostic(text, rule="tensorflow.export") for text in problems])
+    return Checked(tuple(convertible), tuple(problems), resources)
+
+
+def _problem(saved: SavedObject, path: str, is_stored: bool) -> str:
+    """Why a capture is neither a constant nor can be a variable of the program; empty where it is or can."""
+    if saved.kind is Kind.CONSTANT:
+        return ""
+    if saved.variable is None:
+        what = saved.kind.name.lower().replace("_", " ")
+        return f"'{path}', a {what}: only variables and constants can be"
+    if not is_stored:
+        return f"the variable '{path}', which the checkpoint does not have"
+    if dtype_of(saved.variable.dtype) is None:
+        return f"the variable '{path}', which holds elements of type {dtype_name(saved.variable.dtype)}"
+    return ""

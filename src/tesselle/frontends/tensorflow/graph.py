@@ -7,6 +7,12 @@ reads them itself; so are large constants of floats, whose place is taken by var
                                            c = ReadVariableOp(c/handle)
 
 TensorFlow hands programs over as text. No shape depends on the elements of a constant of floats.
+
+Its importer does not know the shapes of variables, and refuses to take from them by more than one index:
+
+    y = ResourceGatherNd(v, i)         ->      y/read = ReadVariableOp(v)
+                                               y = GatherNd(y/read, i)
+
 Source: tensorflow/core/framework/graph.proto, function.proto, node_def.proto, attr_value.proto, tensor.proto.
 """
 
@@ -137,7 +143,7 @@ class _FunctionEditor:
         self.function = function
         self.extracted = extracted
         self.references: list[str] = []
-        self._handles: list[bytes] = []
+        self._added: list[bytes] = []
         self._outputs: dict[str, str] = {}
         """Outputs of constants that are variables now: what they were called → what they are called."""
 
@@ -147,9 +153,9 @@ class _FunctionEditor:
                 name = node.text(_NAME)
                 self._outputs[f"{name}:output:0"] = f"{name}:value:0"
         nodes = self.function.edited(_NODE_DEFS, lambda _, node: self._node(node))
-        if not self._outputs:
+        if not self._added:
             return nodes
-        whole = nodes + b"".join(bytes_field(_NODE_DEFS, handle) for handle in self._handles)
+        whole = nodes + b"".join(bytes_field(_NODE_DEFS, node) for node in self._added)
         return Message.of(whole, self.function.file).edited(_RETURNS, lambda _, pair: self._renamed(pair, _VALUE))
 
     def _node(self, node: Message) -> bytes | None:
@@ -162,6 +168,8 @@ class _FunctionEditor:
             return self._variable(node, *constant)
         if op == "XlaCallModule":
             return node.edited(_ATTRIBUTES, lambda _, pair: self._module(pair))
+        if op == "ResourceGatherNd":
+            return self._gather(node)
         return self._renamed(node, _INPUTS) if self._outputs else None
 
     def _variable(self, node: Message, tensor: Message, value: Array) -> bytes:
@@ -178,8 +186,21 @@ class _FunctionEditor:
             "shape": bytes_field(_SHAPE, b"" if shape is None else shape.data),
             "allowed_devices": bytes_field(_LIST, b""),
         }
-        self._handles.append(_node_def(f"{name}/handle", "VarHandleOp", (), attributes))
+        self._added.append(_node_def(f"{name}/handle", "VarHandleOp", (), attributes))
         return _node_def(name, "ReadVariableOp", (f"{name}/handle:resource:0",), {"dtype": dtype})
+
+    def _gather(self, node: Message) -> bytes:
+        """Elements of what a variable holds, in place of elements of a variable."""
+        name = node.text(_NAME)
+        inputs = node.texts(_INPUTS)
+        given = {pair.text(_KEY): value for pair in node.messages(_ATTRIBUTES) if (value := pair.message(_VALUE))}
+        if len(inputs) < 2 or not {"dtype", "Tindices"} <= given.keys():
+            node.fail(f"'{name}' lacks operands or types")
+        resource, indices, *control = inputs
+        dtype, index = bytes(given["dtype"].data), bytes(given["Tindices"].data)
+        self._added.append(_node_def(f"{name}/read", "ReadVariableOp", (resource, *control), {"dtype": dtype}))
+        operands = (f"{name}/read:value:0", indices, *control)
+        return _node_def(name, "GatherNd", operands, {"Tparams": dtype, "Tindices": index})
 
     def _module(self, pair: Message) -> bytes | None:
         """A number in place of an embedded module; `pair` is an attribute."""

@@ -17,7 +17,7 @@ import numpy as np
 from tesselle.artifact.safetensors import read_safetensors
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.frontends.tensorflow.checkpoint import Checkpoint
-from tesselle.frontends.tensorflow.exports import Variable, find_exports, find_variables
+from tesselle.frontends.tensorflow.exports import Variable, check_exports, find_exports, find_variables
 from tesselle.frontends.tensorflow.object_graph import variable_keys
 from tesselle.frontends.tensorflow.process import OnStep, run_tensorflow
 from tesselle.frontends.tensorflow.program import build_program
@@ -47,9 +47,10 @@ class SavedModelOptions:
 
 
 def import_saved_model(path: Path, options: SavedModelOptions | None = None) -> ModuleOp:
-    """The verified module of a SavedModel.
+    """The verified module of a SavedModel. Operations that nobody declares may stand in it, and it may say of functions
+    what is not supported about them: the pass `convert-tf-to-stablehlo` reports all of that at once.
 
-    Errors: ParseError (damaged files), Unsupported (TensorFlow 1; all that cannot be converted; TensorFlow is not
+    Errors: ParseError (damaged files), Unsupported (TensorFlow 1; nothing can be converted; TensorFlow is not
     installed), OptionError (no such function or variable), CompilerError (TensorFlow aborts), OSError.
     """
     options = options or SavedModelOptions()
@@ -62,16 +63,17 @@ def import_saved_model(path: Path, options: SavedModelOptions | None = None) -> 
     if (path / _CHECKPOINT).with_suffix(".index").is_file():
         checkpoint = Checkpoint(path / _CHECKPOINT)
         keys = variable_keys(model.objects, checkpoint)
-    variables = find_variables(model, exports, keys)
+    checked = check_exports(model, exports, keys)
+    variables = find_variables(model, checked.exports, keys)
     values = {} if checkpoint is None else {v.node: checkpoint.read(v.key) for v in variables}
     if options.weights is not None:
         _replace_values(values, variables, options.weights)
     with tempfile.TemporaryDirectory(prefix="tesselle-") as name:
         folder = Path(name)
-        staged = stage(model, exports, {n: a.shape for n, a in values.items()}, folder)
+        staged = stage(model, checked, {n: a.shape for n, a in values.items()}, folder)
         run_tensorflow(folder, options.on_step)
         text = (folder / PROGRAM).read_text()
-    return build_program(path.resolve().name, text, staged, exports, variables, values)
+    return build_program(path.resolve().name, text, staged, checked, variables, values)
 
 
 def _replace_values(values: dict[int, Array], variables: Sequence[Variable], weights: Path) -> None:

@@ -12,18 +12,17 @@ from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import ALIASES, NAME, STRUCTURE, FuncOp
 from tesselle.dialects.core.ml_program import CONSTANT_UNLESS_STORED, GlobalOp
 from tesselle.dialects.tf.variables import VarHandleOp
-from tesselle.dialects.tf_saved_model import BOUND_INPUT, GlobalTensorOp
-from tesselle.frontends.tensorflow.exports import Export, Variable
+from tesselle.dialects.tf_saved_model import BOUND_INPUT, UNSUPPORTED, GlobalTensorOp
+from tesselle.frontends.tensorflow.exports import Checked, Export, Variable
 from tesselle.frontends.tensorflow.graph import CONSTANT
 from tesselle.frontends.tensorflow.locations import Places
 from tesselle.frontends.tensorflow.staging import Staged
 from tesselle.frontends.tensorflow.xla_call import EmbeddedModules
 from tesselle.ir.attributes import UNIT, Attribute, DenseElements, SymbolRef
-from tesselle.ir.core import UnregisteredOp
 from tesselle.ir.text import parse_module
 from tesselle.ir.types import TensorType
 from tesselle.ir.verify import verify_all
-from tesselle.support.diagnostics import Diagnostic, Note, ParseError, Unsupported
+from tesselle.support.diagnostics import ParseError
 from tesselle.support.dtypes import from_numpy
 
 Array = np.ndarray[Any, Any]
@@ -39,22 +38,23 @@ def build_program(
     name: str,
     text: str,
     staged: Staged,
-    exports: Sequence[Export],
+    checked: Checked,
     variables: Sequence[Variable],
     values: Mapping[int, Array],
 ) -> ModuleOp:
-    """The verified module. Errors: Unsupported with all operations that are not."""
+    """The verified module, in which operations may stand that nobody declares."""
     module = parse_module(text, name, allow_unregistered=True)
     assert isinstance(module, ModuleOp)
     module.attributes.clear()
     module.sym_name = name
+    if checked.problems:
+        module.attributes[UNSUPPORTED] = checked.problems
     by_trace: dict[str, list[Export]] = {}
-    for export in exports:
+    for export in checked.exports:
         by_trace.setdefault(export.function.name, []).append(export)
     Places({copy: by_trace[trace][0].name for copy, trace in staged.functions.items()}).improve(module)
     EmbeddedModules(module, staged.extracted.modules).expand()
-    _require_known(module)
-    _name_globals(module, staged, variables, values, {e.name for e in exports})
+    _name_globals(module, staged, variables, values, {e.name for e in checked.exports})
     taken = {symbol for symbol, _ in module.symbols()}
     for op in module.body:
         exported = op.attributes.get(_EXPORTED)
@@ -62,17 +62,6 @@ def build_program(
             _name_function(op, by_trace[staged.functions[str(exported[0])]], taken)
     verify_all(module)
     return module
-
-
-def _require_known(module: ModuleOp) -> None:
-    """Errors: Unsupported with every operation that nobody declares."""
-    unknown = [op for op in module.walk() if isinstance(op, UnregisteredOp)]
-    problems = [Diagnostic(f"{op.name} is not supported", op.location, op.name) for op in unknown]
-    if problems:
-        last = problems[-1]
-        hint = Note("functions that are not needed can be left out: name the others with --functions")
-        problems[-1] = Diagnostic(last.message, last.location, last.rule, (hint,))
-        raise Unsupported.several(problems)
 
 
 # ------------------------------------------------------------------------------------------------ variables
@@ -95,7 +84,7 @@ def _name_globals(
             if found is None:
                 raise ParseError(f"a variable of an unknown name, {op.sym_name}", op.location)
             node = staged.objects[found[1]]
-            symbol = names.get(node) or _free(f"{CONSTANT}{node}", taken)
+            symbol = names.get(node) or _free(staged.resources.get(node) or f"{CONSTANT}{node}", taken)
             symbols[op.sym_name] = symbol
             array = values.get(node, staged.constants.get(node))
             value = op.value if array is None else _elements(array)

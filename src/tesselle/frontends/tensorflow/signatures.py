@@ -43,12 +43,15 @@ class FlatTensor:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`problems` are the arguments and results that an artifact cannot have."""
+    """`problems` are the arguments and results that an artifact cannot have; `is_convertible`: whether all of them are
+    tensors, so that TensorFlow can convert the function none the less.
+    """
 
     structure: Structure
     arguments: tuple[FlatTensor, ...]
     results: tuple[FlatTensor, ...]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    is_convertible: bool = True
 
     @property
     def is_flat(self) -> bool:
@@ -68,6 +71,7 @@ class _Flattener:
         self.what = what
         self.tensors: list[FlatTensor] = []
         self.problems: list[str] = []
+        self.is_convertible = True
 
     def tree(self, value: Structured, path: Path, name: str) -> Tree:
         match value:
@@ -82,6 +86,7 @@ class _Flattener:
                 return Leaf(len(self.tensors) - 1)
             case Opaque(text):
                 self.problems.append(f"{self.what} {name or 'value'} is {text}")
+                self.is_convertible = False
                 return Literal(None)
             case list():
                 return ListOf(self._items(value, path, name))
@@ -109,7 +114,7 @@ def signature_of(function: ConcreteFunction, caller: SavedObject) -> Signature:
         case (tuple() as positional, dict() as keyword):
             pass
         case _:
-            return Signature(Structure((), (), Literal(None)), (), (), ("its arguments are not known",))
+            return Signature(Structure((), (), Literal(None)), (), (), ("its arguments are not known",), False)
     arguments = _Flattener("argument")
     if caller.kind is Kind.BARE_FUNCTION:
         names: Sequence[str] = [n for n in caller.keywords if n in keyword][: caller.allowed_positional]
@@ -126,7 +131,11 @@ def signature_of(function: ConcreteFunction, caller: SavedObject) -> Signature:
     tree = results.tree(function.outputs, (), "")
     structure = Structure(tuple(by_position), tuple(by_name.values()), tree)
     return Signature(
-        structure, tuple(arguments.tensors), tuple(results.tensors), (*arguments.problems, *results.problems)
+        structure,
+        tuple(arguments.tensors),
+        tuple(results.tensors),
+        (*arguments.problems, *results.problems),
+        arguments.is_convertible and results.is_convertible,
     )
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from tesselle.frontends.tensorflow.checkpoint import HEADER_KEY
 from tesselle.frontends.tensorflow.crc32c import crc32c, crc32c_of_zeros, mask
-from tesselle.frontends.tensorflow.dtypes import STRING, dtype_of
-from tesselle.frontends.tensorflow.exports import Export
+from tesselle.frontends.tensorflow.dtypes import FLOAT, STRING, dtype_of
+from tesselle.frontends.tensorflow.exports import Checked, Export
 from tesselle.frontends.tensorflow.graph import Extracted, cut_graph, large_constants
 from tesselle.frontends.tensorflow.object_graph import OBJECT_GRAPH_KEY, VALUE
 from tesselle.frontends.tensorflow.saved_model import (
@@ -46,18 +46,20 @@ class Staged:
     """What the names in the staged model stand for.
 
     `functions`: name → trace. `objects`: name → number of the variable or constant in the original. `constants`:
-    number → elements of a captured constant that is large, and staged as zeros.
+    number → elements of a captured constant that is large, staged as zeros. `resources`: number → path of a resource
+    that is no variable, and staged as one without elements that matter.
     """
 
     functions: Mapping[str, str]
     objects: Mapping[str, int]
     constants: Mapping[int, Array]
+    resources: Mapping[int, str]
     extracted: Extracted
 
 
-def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tuple[int, ...]], folder: Path) -> Staged:
+def stage(model: SavedModel, checked: Checked, shapes: Mapping[int, tuple[int, ...]], folder: Path) -> Staged:
     """Write the model into an empty folder. `shapes`: number of a variable → its shape in the checkpoint."""
-    by_trace = {e.function.name: e for e in exports}
+    by_trace = {e.function.name: e for e in checked.exports}
     traces = list(by_trace)
     functions = {f"f{i}": trace for i, trace in enumerate(traces)}
     captured = sorted({c for trace in traces for c in model.concrete_functions[trace].captures})
@@ -73,7 +75,7 @@ def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tup
     children = [*(f"v{n}" for n in captured), *functions]
     nodes = [_user_object(children)]
     originals = list(object_graph.messages(1))
-    nodes += [_bare(originals[n]) for n in captured]
+    nodes += [_any_variable(f"v{n}") if n in checked.resources else _bare(originals[n]) for n in captured]
     nodes += [bytes_field(Kind.FUNCTION.value, bytes_field(1, name)) for name in functions]
     parts = [bytes_field(1, node) for node in nodes]
     parts += [bytes_field(2, _concrete_function(name, by_trace[trace], numbers)) for name, trace in functions.items()]
@@ -91,10 +93,12 @@ def stage(model: SavedModel, exports: Sequence[Export], shapes: Mapping[int, tup
     tensors: dict[str, tuple[int, tuple[int, ...]]] = {}
     for n in captured:
         variable = model.objects[n].variable
-        if variable is not None:
+        if n in checked.resources:
+            tensors[f"v{n}"] = (FLOAT, ())
+        elif variable is not None:
             tensors[f"v{n}"] = (variable.dtype, shapes[n])
     _write_checkpoint(folder / _VARIABLES, tensors, {name: i + 1 for i, name in enumerate(objects)})
-    return Staged(functions, objects, constants, extracted)
+    return Staged(functions, objects, constants, checked.resources, extracted)
 
 
 def _user_object(children: Sequence[str]) -> bytes:
@@ -106,6 +110,12 @@ def _bare(node: Message) -> bytes:
     """A variable or a constant, without the rest of its object."""
     kinds = (Kind.VARIABLE.value, Kind.CONSTANT.value)
     return b"".join(bytes_field(k, body.data) for k in kinds for body in node.messages(k))
+
+
+def _any_variable(name: str) -> bytes:
+    """A variable, in place of a resource of another kind: a handle is a handle to the functions that take it."""
+    fields = integer_field(1, FLOAT) + bytes_field(2, _shape(())) + bytes_field(6, name)
+    return bytes_field(Kind.VARIABLE.value, fields)
 
 
 def _concrete_function(name: str, export: Export, numbers: Mapping[int, int]) -> bytes:
@@ -121,7 +131,7 @@ def _concrete_function(name: str, export: Export, numbers: Mapping[int, int]) ->
 def _specs(tensors: Sequence[FlatTensor]) -> bytes:
     return _tuple(
         [
-            bytes_field(TENSOR_SPEC, bytes_field(2, _shape(t.spec.shape or ())) + integer_field(3, t.spec.dtype))
+            bytes_field(TENSOR_SPEC, bytes_field(2, _shape(t.spec.shape)) + integer_field(3, t.spec.dtype))
             for t in tensors
         ]
     )
@@ -131,7 +141,9 @@ def _tuple(values: Sequence[bytes]) -> bytes:
     return bytes_field(TUPLE, b"".join(bytes_field(1, value) for value in values))
 
 
-def _shape(shape: Sequence[int | None]) -> bytes:
+def _shape(shape: Sequence[int | None] | None) -> bytes:
+    if shape is None:
+        return integer_field(3, 1)
     return b"".join(bytes_field(2, integer_field(1, -1 if size is None else size)) for size in shape)
 
 

@@ -94,7 +94,7 @@ def _as_inner(outer: Export, call: _Call, inner: Export) -> Signature | None:
     if list(map(_type, arguments)) != list(map(_type, theirs.arguments)):
         return None
     structure = ours.structure.renumbered(argument_places, dict(enumerate(call.results)))
-    return Signature(structure, arguments, tuple(results), ours.problems)
+    return Signature(structure, arguments, tuple(results), ours.problems, ours.is_convertible)
 
 
 def _type(tensor: FlatTensor) -> tuple[int, tuple[int | None, ...] | None]:

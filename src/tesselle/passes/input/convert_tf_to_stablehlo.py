@@ -19,7 +19,7 @@ from tesselle.dialects.tf.control_flow import StringFormatOp
 from tesselle.dialects.tf.lists import TensorListGetItemOp, TensorListPopBackOp, is_list
 from tesselle.dialects.tf.shape import BroadcastGradientArgsOp, ConstOp, IdentityNOp, IdentityOp
 from tesselle.dialects.tf.variables import VarHandleOp
-from tesselle.dialects.tf_saved_model import BOUND_INPUT
+from tesselle.dialects.tf_saved_model import BOUND_INPUT, UNSUPPORTED
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, Value
@@ -30,19 +30,26 @@ from tesselle.ir.verify import has_unranked
 from tesselle.passes.input.known_sizes import build
 from tesselle.passes.input.tensor_lists import ListSizes, Webs, known_element
 from tesselle.passes.input.tf_to_stablehlo import LOWERINGS, TfBuilder
+from tesselle.passes.input.tf_to_stablehlo.advice import moves_strings, not_supported
 from tesselle.passes.input.tf_to_stablehlo.ranks import give_ranks
 from tesselle.passes.input.tf_to_stablehlo.results import as_declared, cast
 from tesselle.passes.input.tf_to_stablehlo.shape import vector_of
 from tesselle.passes.input.tf_to_stablehlo.variables import bind_constants, drop_bound_arguments
-from tesselle.support.diagnostics import Diagnostic, Unsupported
+from tesselle.support.diagnostics import Diagnostic, TesselleError, Unsupported
 
 
 @register_pass("convert-tf-to-stablehlo")
 @dataclass(frozen=True)
 class ConvertTfToStablehlo(Pass):
-    """Replace operations of `tf` by StableHLO and CHLO. Errors: Unsupported, with every operation that is."""
+    """Replace operations of `tf` by StableHLO and CHLO.
+
+    Errors: Unsupported, with every operation that is, and what the importer has found in the model (`UNSUPPORTED`).
+    """
 
     def run(self, module: Op) -> None:
+        found = module.attributes.pop(UNSUPPORTED, ())
+        assert isinstance(found, tuple)
+        findings = [Diagnostic(str(text), rule="tensorflow.export") for text in found]
         functions = [op for op in module.walk() if isinstance(op, FuncOp) and _is_of_tensorflow(op)]
         webs = Webs(module)
         conversion = _Conversion(webs, ListSizes(webs))
@@ -52,14 +59,24 @@ class ConvertTfToStablehlo(Pass):
                 conversion.block(block)
         for op in conversion.deferred:
             if any(r.uses for r in op.results):
-                conversion.failures.append(_not_supported(op))
+                conversion.missing.append(op)
             else:
                 op.erase()
-        if conversion.failures:
-            raise Unsupported.several(conversion.failures)
+        findings += not_supported(conversion.missing) + conversion.failures
+        # Where something is not supported at all, ranks may be unknown for that reason alone.
+        findings = findings or conversion.unknown_ranks
+        if findings:
+            raise _report(findings, functions)
         for function in functions:
             eliminate_dead_code(function)
             drop_bound_arguments(function)
+
+
+def _report(findings: list[Diagnostic], functions: list[FuncOp]) -> TesselleError:
+    error = Unsupported.several(findings)
+    if sum(f.is_public for f in functions) > 1:
+        error.add_note_at("functions that are not needed can be left out: name the others with --functions")
+    return error
 
 
 def _is_of_tensorflow(function: FuncOp) -> bool:
@@ -72,6 +89,9 @@ class _Conversion:
     webs: Webs
     known: ListSizes
     failures: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    unknown_ranks: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    missing: list[Op] = field(default_factory=list[Op])
+    """Operations that have no lowering."""
     deferred: list[Op] = field(default_factory=list[Op])
     """Operations whose users look at them and take their place, or leave nothing behind."""
 
@@ -113,14 +133,14 @@ class _Conversion:
             self.deferred.append(op)
             return
         function = LOWERINGS.get(type(op))
-        if function is None:
-            self.failures.append(_not_supported(op))
+        if function is None or moves_strings(op):
+            self.missing.append(op)
             return
         if has_unranked(op):
             known = not any(isinstance(v.type, UnrankedTensorType) for v in op.operands) and give_ranks(op)
             if not known:
                 text = f"{op.name} of tensors whose rank is not known is not supported"
-                self.failures.append(Diagnostic(text, op.location, f"{op.name}.rank"))
+                self.unknown_ranks.append(Diagnostic(text, op.location, f"{op.name}.rank"))
                 return
             op.verify_types()
             op.check()
@@ -134,10 +154,6 @@ class _Conversion:
 
 
 _DEFERRED = (BroadcastGradientArgsOp, StringFormatOp, VarHandleOp)
-
-
-def _not_supported(op: Op) -> Diagnostic:
-    return Diagnostic(f"{op.name} is not supported", op.location, op.name)
 
 
 def _cast_operands(op: Op, types: list[Type]) -> None:
