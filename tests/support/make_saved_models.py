@@ -488,21 +488,34 @@ def sample(rng: np.random.Generator, wanted: Any, step: int) -> Any:
     return tf.constant(rng.normal(size=shape), wanted.dtype)
 
 
-def variables_of(root: Any) -> dict[str, Any]:
-    """Every variable by its name where that is the only one, and by every path of attributes that leads to it once."""
-    found: dict[str, Any] = {}
-    named = collections.defaultdict[str, dict[int, Any]](dict)
+class Variables:
+    """Every variable by its name where that is the only one, and by every path of attributes that leads to it once.
 
-    def walk(node: Any, path: tuple[str, ...], above: tuple[int, ...]) -> None:
-        if isinstance(node, tf.Variable):
-            found[".".join(path)] = node.numpy()
-            named[node.name.removesuffix(":0")][id(node)] = node.numpy()
-        elif id(node) not in above and len(path) < 8:
-            for name, child in node._trackable_children().items():
-                walk(child, (*path, name), (*above, id(node)))
+    What has not changed since the last call is the same array: it is recorded once.
+    """
 
-    walk(root, (), ())
-    return {**{name: next(iter(v.values())) for name, v in named.items() if len(v) == 1}, **found}
+    def __init__(self, root: Any) -> None:
+        self.by_name: dict[str, Any] = {}
+        named = collections.defaultdict[str, dict[int, Any]](dict)
+
+        def walk(node: Any, path: tuple[str, ...], above: tuple[int, ...]) -> None:
+            if isinstance(node, tf.Variable):
+                self.by_name[".".join(path)] = node
+                named[node.name.removesuffix(":0")][id(node)] = node
+            elif id(node) not in above and len(path) < 8:
+                for name, child in node._trackable_children().items():
+                    walk(child, (*path, name), (*above, id(node)))
+
+        walk(root, (), ())
+        self.by_name = {name: next(iter(v.values())) for name, v in named.items() if len(v) == 1} | self.by_name
+        self.arrays: dict[int, Any] = {}
+
+    def record(self) -> dict[str, Any]:
+        for variable in {id(v): v for v in self.by_name.values()}.values():
+            array, before = variable.numpy(), self.arrays.get(id(variable))
+            if before is None or not np.array_equal(array, before):
+                self.arrays[id(variable)] = array
+        return {name: self.arrays[id(variable)] for name, variable in self.by_name.items()}
 
 
 def functions_of(root: Any, path: str = "") -> dict[str, Any]:
@@ -524,12 +537,13 @@ def calls_of(loaded: Any, rng: np.random.Generator) -> list[tuple[Any, ...]]:
     for name, signature in loaded.signatures.items():
         functions[name if name not in functions else f"signatures.{name}"] = signature, signature
     calls: list[tuple[Any, ...]] = []
+    variables = Variables(loaded)
     for step in range(STEPS):
         for name, (function, trace) in functions.items():
             given = tf.nest.map_structure(lambda s, at=step: sample(rng, s, at), trace.structured_input_signature)
             args, kwargs = given
             results = function(*args, **kwargs)
-            calls.append((name, plain(args), plain(kwargs), plain(results), variables_of(loaded)))
+            calls.append((name, plain(args), plain(kwargs), plain(results), variables.record()))
     return calls
 
 

@@ -41,7 +41,17 @@ class Case:
     calls: int = 1
 
 
-NAMES = "nmkltw"
+SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17)
+RUNS = 200
+
+
+def combinations(names: Sequence[str]) -> list[Sizes]:
+    """Different sizes for all names, 1 for all, 0 for all; then others by chance, all of 0 to 199 for a single name."""
+    first = [{name: 3 + i for i, name in enumerate(names)}, dict.fromkeys(names, 1), dict.fromkeys(names, 0)]
+    if len(names) == 1:
+        return [*first, *({names[0]: n} for n in range(2, RUNS) if n != 3)]
+    rng = np.random.default_rng(len(names))
+    return [*first, *({name: int(rng.choice(SIZES)) for name in names} for _ in range(RUNS - len(first)))]
 
 
 def case(
@@ -52,13 +62,11 @@ def case(
     state: Callable[[], Any] | None = None,
     calls: int = 1,
 ) -> Case:
-    """A case; without `runs` every name has different sizes, then 1, then 0."""
+    """A case; without `runs` it is called with 200 combinations of sizes."""
     found = tuple(s if isinstance(s, Spec) else Spec(*s) for s in specs)
     names = sorted({d for s in found for d in s.shape if isinstance(d, str)})
     if runs is None:
-        runs = [{name: 3 + i for i, name in enumerate(names)}, dict.fromkeys(names, 1), dict.fromkeys(names, 0)]
-        if not names:
-            runs = [{}]
+        runs = combinations(names) if names else [{}]
     return Case(function, found, tuple(runs), tolerance, state, calls)
 
 

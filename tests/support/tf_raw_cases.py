@@ -196,9 +196,6 @@ CASES: dict[str, Case] = {
     ),
     "truncated_normal": case(lambda x, s: tf.raw_ops.StatelessTruncatedNormal(shape=[tf.shape(x)[0]], seed=s), V, SEED),
     # ------------------------------------------------------------------------------------------ variables
-    "gather_nd": case(
-        lambda m, i: m.t.gather_nd(i), Spec((2, 2), "int32", exactly([[2, 0], [0, 1]])), state=_table, calls=2
-    ),
     "scatter_nd": case(
         _scatter_nd, Spec((2, 2), "int32", exactly([[2, 0], [0, 1]])), Spec((2,)), state=_table, calls=2, tolerance=1e-5
     ),

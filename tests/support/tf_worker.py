@@ -1,7 +1,8 @@
 """A process of its own, `python tf_worker.py`, writes what TensorFlow makes of cases.
 
 It reads lines `MODULE<tab>NAME<tab>FOLDER`. Into the folder of the case come `program.mlir`, the function in
-TensorFlow's dialect with inferred shapes, and `calls.npz`, the arguments and results of every call; or `error.txt`.
+TensorFlow's dialect with inferred shapes, and `runs.pickle`: for every run its arguments, and the results of every
+call; or `error.txt`.
 Then it writes a line `done`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import re
 import sys
 import tempfile
@@ -59,16 +61,12 @@ def run(case: Any, cases: Any, folder: Path) -> None:
     body = case.function if case.state is None else lambda *args: case.function(module, *args)
     module.call = tf.function(body, input_signature=specs, autograph=False)
     (folder / "program.mlir").write_text(prepared(module, "call"))
-    found: dict[str, Any] = {}
+    runs: list[tuple[list[Any], list[list[Any]]]] = []
     rng = np.random.default_rng(7)
-    for i, sizes in enumerate(case.runs):
+    for sizes in case.runs:
         args = [(s.values or cases.sample)(rng, s.at(sizes), s.dtype) for s in case.specs]
-        for k, a in enumerate(args):
-            found[f"{i}/argument/{k}"] = a
-        for c in range(case.calls):
-            for k, r in enumerate(arrays(module.call(*(tf.constant(a) for a in args)))):
-                found[f"{i}/result/{c}/{k}"] = r
-    np.savez(folder / "calls.npz", **found)
+        runs.append((args, [arrays(module.call(*(tf.constant(a) for a in args))) for _ in range(case.calls)]))
+    (folder / "runs.pickle").write_bytes(pickle.dumps(runs))
 
 
 def main() -> None:

@@ -133,7 +133,8 @@ class _Conversion:
             self.deferred.append(op)
             return
         function = LOWERINGS.get(type(op))
-        if function is None or moves_strings(op):
+        # Assertions and prints take strings and give nothing; their texts are known.
+        if function is None or (op.results and moves_strings(op)):
             self.missing.append(op)
             return
         if has_unranked(op):
