@@ -2,7 +2,8 @@
 
 Results that are stored are computed in place. An intermediate tile goes, in this order, where it will be updated in
 place, into the output that an elementwise consumer computes from it (softmax's exponentials lie in the output row
-until they are scaled), or into the worker's local memory.
+until they are scaled), or into the worker's local memory: there also where the output is larger than the caches, so
+that it is only written to (`streaming.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tesselle.codegen.common import generics, memory
 from tesselle.codegen.common import index_math as ix
 from tesselle.codegen.common.prepare import buffer_of
 from tesselle.codegen.common.strategy import KernelFunction
+from tesselle.codegen.common.streaming import TILE_BYTES, is_large
 from tesselle.dialects.core import memref, tensor
 from tesselle.dialects.core.bufferization import MaterializeInDestinationOp, ToTensorOp
 from tesselle.dialects.core.tensor import tensor_type
@@ -129,6 +131,8 @@ class _Block:
         buffer = self.buffers[result]
         if isinstance(buffer.defining_op, memref.AllocaOp) or self._is_read(buffer, op):
             return
+        if is_large(memory.root_of(buffer)) and self._is_tile(op, result):
+            return
         for v, m in zip(op.inputs, op.input_maps, strict=True):
             same = isinstance(v.defining_op, GenericOp) and v.defining_op.parent is self.block
             if not same or v in self.buffers or v.type != result.type or m != op.output_maps[0]:
@@ -137,6 +141,11 @@ class _Block:
             if self._last_user(v) is op and all(n == m for n in others) and self._is_free(buffer, v, op):
                 self.buffers[v] = buffer
                 return
+
+    def _is_tile(self, op: GenericOp, result: Value) -> bool:
+        bounds = [ix.upper_bound(s) for s in self._result_sizes(op, result)]
+        known = [s for s in bounds if s is not None]
+        return len(known) == len(bounds) and math.prod(known) * tensor_type(result).dtype.size_bytes <= TILE_BYTES
 
     def _is_read(self, buffer: Value, op: GenericOp) -> bool:
         """Whether the dispatch also reads the memory behind `buffer`."""

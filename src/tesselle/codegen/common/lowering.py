@@ -16,6 +16,7 @@ from tesselle.codegen.common.movement import MovementStrategy
 from tesselle.codegen.common.scatter import ScatterStrategy
 from tesselle.codegen.common.sort import SortStrategy
 from tesselle.codegen.common.strategy import Strategy, TargetShape
+from tesselle.codegen.common.streaming import stream
 from tesselle.dialects.core.builtin import ModuleOp
 from tesselle.dialects.core.func import FuncOp
 from tesselle.dialects.flow.ops import ExecutableExportOp, ExecutableOp, ReturnOp
@@ -81,6 +82,7 @@ def _lower_entry(
         run()
         if on_phase is not None:
             on_phase(f"{export.sym_name}.{phase}", executable)
+    stream(function)
     export.kernel = f"{name}: {plan.explain()}"
     block = Block([INDEX] * len(kernel.index_push_constants))
     b = Builder.at_end(block, export.location)
