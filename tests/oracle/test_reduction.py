@@ -79,6 +79,56 @@ def test_reduce_window(name: str) -> None:
     check(WINDOWS[name], sample("float32", (2, 7, 8, 3), special=False), tolerance=1e-5)
 
 
+BORDERS = {
+    "of-one": ((0, 0), (1, 1), (1, 1), (0, 0)),
+    "below": ((0, 0), (0, 2), (0, 1), (0, 0)),
+    "above": ((0, 0), (2, 0), (1, 0), (0, 0)),
+    "wider-than-the-window": ((0, 0), (3, 5), (4, 3), (0, 0)),
+    "of-batches": ((1, 2), (0, 0), (1, 0), (0, 0)),
+    "negative": ((0, 0), (-1, 1), (2, -2), (0, 0)),
+    "of-channels": ((0, 0), (0, 0), (1, 1), (1, 0)),
+}
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("reducer", ["max", "min", "add", "mul", "bitwise_or", "bitwise_and", "larger-magnitude"])
+def test_windows_in_borders(reducer: str, border: str) -> None:
+    """Initial values that are not neutral are what stands in the border; not so with XLA, where it shows."""
+
+    def larger(a: Any, b: Any) -> Any:
+        return jnp.where(jnp.abs(a) >= jnp.abs(b), a, b)
+
+    combine = larger if reducer == "larger-magnitude" else getattr(lax, reducer)
+    integers = reducer.startswith("bitwise")
+    x = sample("int32" if integers else "float32", (2, 7, 8, 3), special=False)
+    for initial in (3, 0, 1):
+        first = np.asarray(initial, x.dtype)
+        for dilation in ((1, 1, 1, 1), (1, 2, 1, 1)):
+
+            def program(v: Any, i: Any = first, d: Any = dilation) -> Any:
+                window, strides = (1, 3, 2, 1), (1, 2, 1, 1)
+                return lax.reduce_window(v, i, combine, window, strides, BORDERS[border], window_dilation=d)
+
+            if initial == {"add": 0, "mul": 1}.get(reducer, initial):
+                check(program, x, tolerance=1e-5)
+            text = jax.jit(program).lower(x).as_text()
+            wanted = interpret(parse_module(text), "main", [x])
+            assert_close(interpret(lowered(text), "main", [x]), wanted, "linalg", tolerance=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int8", "uint8", "float64", "bool"])
+def test_windows_in_borders_of_other_types(dtype: str) -> None:
+    x = sample(dtype, (2, 7, 8, 20), special=False)
+    padding = ((0, 0), (1, 1), (2, 1), (0, 0))
+    reducers = (lax.bitwise_or,) if dtype == "bool" else (lax.max, lax.add)
+    for combine in reducers:
+        check(
+            lambda v, c=combine: lax.reduce_window(v, np.zeros((), x.dtype), c, (1, 3, 3, 1), (1, 2, 2, 1), padding),
+            x,
+            tolerance=5e-2 if dtype in ("bfloat16", "float16") else 1e-6,
+        )
+
+
 def test_gradient_of_max_pooling() -> None:
     def loss(x: Any) -> Any:
         y = lax.reduce_window(x, -np.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")

@@ -110,6 +110,26 @@ class LoopNest:
                 known[op.result] = b.insert(op.clone(mapping)).result
         return known
 
+    def _varying(self) -> list[Op]:
+        """The operations of the body that each vector needs: not what `hoisted` computes once for all of them."""
+        uniform = {
+            arg
+            for arg, access in zip(self.block.args, self.inputs, strict=False)
+            if isinstance(access, Value) or access.along(self.dim) is Along.UNIFORM
+        }
+        found: list[Op] = []
+        for op in self.block:
+            same = (
+                op.dim != self.dim
+                if isinstance(op, IndexOp)
+                else all(v in uniform or not self._is_inside(v) for v in op.operands)
+            )
+            if same and op is not self.block.last:
+                uniform.update(op.results)
+            else:
+                found.append(op)
+        return found
+
     def _is_inside(self, value: Value) -> bool:
         return self.op.body.is_ancestor_of(value.parent_region)
 
@@ -148,8 +168,9 @@ class LoopNest:
 
     def unroll(self, limit: int = 4) -> int:
         """Vectors per iteration: more for short bodies, and never more than v has."""
-        count = sum(1 for _ in self.block)
-        heavy = any(op.dialect == "math" for op in self.block)
+        varying = self._varying()
+        count = len(varying)
+        heavy = any(op.dialect == "math" for op in varying)
         wish = 1 if heavy or count > 24 else 2 if count > 10 else limit
         size = ix.known(self.extent)
         if size is not None and self.lanes is not None:

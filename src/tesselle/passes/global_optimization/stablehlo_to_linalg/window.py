@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tesselle.dialects.core import arith as a
+from tesselle.dialects.core import tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import IndexOp, ScatterOp, YieldOp
+from tesselle.dialects.stablehlo import elementwise as e
 from tesselle.dialects.stablehlo import window as s
 from tesselle.ir.affine import AffineExpr, AffineMap, dim
 from tesselle.ir.builder import Builder
@@ -43,7 +45,7 @@ def window_counts(
     for size, w, stride, dilation in zip(b.dims(padded), window, strides, dilations, strict=True):
         reach = (w - 1) * dilation + 1
         if isinstance(size, int):
-            counts.append((size - reach) // stride + 1 if size >= reach else 0)
+            counts.append(_places(size, w, stride, dilation))
         else:
             room = b.insert(a.SubIOp(size, b.index(reach))).result
             steps = b.insert(a.FloorDivSIOp(room, b.index(stride))).result if stride > 1 else room
@@ -57,6 +59,8 @@ def reduce_window(op: s.ReduceWindowOp, b: Lowering) -> list[Value]:
     rank = op.rank
     low, high = [p[0] for p in op.padding_or_zeros], [p[1] for p in op.padding_or_zeros]
     interior = [d - 1 for d in op.base_dilations_or_ones]
+    if _reads_through_padding(op):
+        return [_window_in_padding(op, b)]
     padded = [build_pad(b, x, i, low, high, interior) for x, i in zip(op.inputs, op.init_values, strict=True)]
     window, strides, dilations = op.window_dimensions, op.strides_or_ones, op.window_dilations_or_ones
     counts = window_counts(b, padded[0], window, strides, dilations)
@@ -81,6 +85,93 @@ def reduce_window(op: s.ReduceWindowOp, b: Lowering) -> list[Value]:
         b.cast(convert_tensor(b, r, tensor_type(o).dtype), tensor_type(o))
         for r, o in zip(results, op.results, strict=True)
     ]
+
+
+def _reads_through_padding(op: s.ReduceWindowOp) -> bool:
+    """Whether windows lie across rows whose elements are all there: pooling of NHWC.
+
+    Then the position of a row is compared with the border once for a whole row, and the padded copy is saved, which
+    costs more than the reduction.
+    """
+    t = tensor_type(op.inputs[0])
+    padding = op.padding_or_zeros
+    return (
+        len(op.inputs) == 1
+        and t.is_static
+        and op.rank > 1
+        and 0 not in t.shape
+        and op.window_dimensions[-1] == 1
+        and padding[-1] == (0, 0)
+        and any(p != (0, 0) for p in padding)
+        and all(p >= 0 for edges in padding for p in edges)
+        and all(d == 1 for d in op.base_dilations_or_ones)
+    )
+
+
+_IDEMPOTENT = (e.MaximumOp, e.MinimumOp, e.AndOp, e.OrOp)
+
+
+def _window_in_padding(op: s.ReduceWindowOp, b: Lowering) -> Value:
+    """reduce_window that reads the operand itself: the nearest element for a place in the padding, and there the
+    initial value instead; or that element, where it lies in the window as well and may count twice.
+    """
+    operand, rank = op.inputs[0], op.rank
+    t = tensor_type(operand)
+    window, strides, dilations = op.window_dimensions, op.strides_or_ones, op.window_dilations_or_ones
+    padding = op.padding_or_zeros
+    wide = [n + low + high for n, (low, high) in zip(t.static_shape, padding, strict=True)]
+    counts = [_places(*size) for size in zip(wide, window, strides, dilations, strict=True)]
+    walked = [d for d in range(rank) if window[d] > 1]
+    loops = rank + len(walked)
+    first = op.body.block.first
+    twice = isinstance(first, _IDEMPOTENT) and all(
+        dilations[d] == 1 and max(padding[d]) < window[d] for d in range(rank) if padding[d] != (0, 0)
+    )
+    initial = b.scalar(op.init_values[0])
+    dtypes = accumulators(op.body.block, [t.dtype])
+    combine = combine_body(op.body.block, 1, dtypes)
+
+    def body(m: Builder, args: list[Value]) -> Sequence[Value]:
+        def number(value: int) -> Value:
+            return m.insert(a.ConstantOp(value, INDEX)).result
+
+        def scaled(loop: int, step: int) -> Value:
+            counter = m.insert(IndexOp(loop)).result
+            return m.insert(a.MulIOp(counter, number(step))).result if step > 1 else counter
+
+        at: list[Value] = []
+        inside: Value | None = None
+        for d, (low, high) in enumerate(padding):
+            place = scaled(d, strides[d])
+            if d in walked:
+                place = m.insert(a.AddIOp(place, scaled(rank + walked.index(d), dilations[d]))).result
+            if low or high:
+                place = m.insert(a.SubIOp(place, number(low))).result
+                above = m.insert(a.MaxSIOp(place, number(0))).result
+                near = m.insert(a.MinSIOp(above, number(t.static_shape[d] - 1))).result
+                here = m.insert(a.CmpIOp(a.CmpIPredicate.EQ, near, place)).result
+                inside = here if inside is None else m.insert(a.AndIOp(inside, here)).result
+                place = near
+            at.append(place)
+        element = m.insert(tensor.ExtractOp(operand, tuple(at))).result
+        if inside is not None and not twice:
+            element = m.insert(a.SelectOp(inside, element, initial)).result
+        return combine(m, [element, *args[-1:]])
+
+    (result,) = b.generic(
+        [b.empty([window[d] for d in walked], t.dtype)] if walked else [],
+        [AffineMap.select(loops, range(rank, loops))] if walked else [],
+        [b.fill(convert(b, initial, dtypes[0]), counts)],
+        [AffineMap.select(loops, range(rank))],
+        [PARALLEL] * rank + [REDUCTION] * len(walked),
+        body,
+    )
+    return b.cast(convert_tensor(b, result, t.dtype), tensor_type(op.results[0]))
+
+
+def _places(size: int, window: int, stride: int, dilation: int) -> int:
+    reach = (window - 1) * dilation + 1
+    return (size - reach) // stride + 1 if size >= reach else 0
 
 
 @lowering(s.SelectAndScatterOp)
