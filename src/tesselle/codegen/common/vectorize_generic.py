@@ -112,7 +112,7 @@ class LoopNest:
 
     def _varying(self) -> list[Op]:
         """The operations of the body that each vector needs: not what `hoisted` computes once for all of them."""
-        uniform = {
+        uniform: set[Value] = {
             arg
             for arg, access in zip(self.block.args, self.inputs, strict=False)
             if isinstance(access, Value) or access.along(self.dim) is Along.UNIFORM
