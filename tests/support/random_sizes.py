@@ -13,9 +13,7 @@ SMALL = (0, 1, 2, 3, 5, 7)
 
 CALLS = 200
 
-_PROMISE = re.compile(
-    r"^.*custom_call @shape_assertion.*Expected value >= 1 for dimension variable.*\n", re.MULTILINE
-)
+_PROMISE = re.compile(r"^.*custom_call @shape_assertion.*Expected value >= 1 for dimension variable.*\n", re.MULTILINE)
 
 
 def without_promises(text: str) -> str:
