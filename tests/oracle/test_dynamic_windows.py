@@ -98,7 +98,9 @@ def random_windows() -> list[tuple[tuple[int, int], Any]]:
     for i, v in enumerate(combinations("rc", seed=1)):
         rng = np.random.default_rng(i)
         two = [tuple(int(n) for n in rng.integers(1, most + 1, 2)) for most in (5, 3, 3, 3)]
-        found.append(((v["r"], v["c"]), (*two, tuple(tuple(int(n) for n in p) for p in rng.integers(-1, 4, (2, 2))))))
+        # More than there is cannot be cut off.
+        padding = [(max(int(low), -v[n]), int(high)) for n, (low, high) in zip("rc", rng.integers((-1, 0), 4, (2, 2)))]
+        found.append(((v["r"], v["c"]), (*two, tuple(padding))))
     return found
 
 
@@ -116,8 +118,7 @@ def slid(x: Array, numbers: Any, fill: Any) -> list[Array]:
             if 0 <= i - top < shape[0] and 0 <= j - left < shape[1]:
                 out[i, j] = spread[i - top, j - left]
     places = [
-        max(0, (n - (w - 1) * d - 1) // s + 1)
-        for n, w, d, s in zip(out.shape, window, dilations, strides, strict=True)
+        max(0, (n - (w - 1) * d - 1) // s + 1) for n, w, d, s in zip(out.shape, window, dilations, strides, strict=True)
     ]
     taken = []
     for i in range(window[0]):
