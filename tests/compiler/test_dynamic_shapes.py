@@ -2,7 +2,7 @@
 
 Kernels are chosen for sizes that nobody knows when they are made: rows of any number, rows of unknown length whose
 intermediates have no place of their own, sizes that are known to be equal or multiples. Every size here is one that
-ends in another tail. The reference, which agrees with JAX for those, says what is right for 200 more, with 0 among them.
+ends in another tail. The reference says what is right for 200 more, with 0 among them.
 """
 
 from __future__ import annotations

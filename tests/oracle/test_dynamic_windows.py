@@ -98,8 +98,8 @@ def random_windows() -> list[tuple[tuple[int, int], Any]]:
     for i, v in enumerate(combinations("rc", seed=1)):
         rng = np.random.default_rng(i)
         two = [tuple(int(n) for n in rng.integers(1, most + 1, 2)) for most in (5, 3, 3, 3)]
-        # More than there is cannot be cut off.
-        padding = [(max(int(low), -v[n]), int(high)) for n, (low, high) in zip("rc", rng.integers((-1, 0), 4, (2, 2)))]
+        edges = rng.integers((-1, 0), 4, (2, 2))  # more than there is cannot be cut off
+        padding = [(max(int(low), -v[n]), int(high)) for n, (low, high) in zip("rc", edges, strict=True)]
         found.append(((v["r"], v["c"]), (*two, tuple(padding))))
     return found
 
