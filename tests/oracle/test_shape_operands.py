@@ -275,6 +275,26 @@ def test_update_of_a_slice_at_clamped_places() -> None:
         np.testing.assert_array_equal(function(GRID, -np.ones((2, 3), np.float32), np.int64(i), np.int64(j)), wanted)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [((1, 0), (-1, 0)), ((-2, 2), (3, -1)), ((3, -1), (-3, 0)), ((-1, -1), (1, 1))]
+)
+def test_a_cut_that_reaches_into_the_padding_of_the_other_side(low: tuple[int, int], high: tuple[int, int]) -> None:
+    """Of a tensor of open sizes: there may be less of it than is cut off."""
+    text = f"""
+    func.func @main(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {{
+      %v = stablehlo.constant dense<-1.0> : tensor<f32>
+      %r = stablehlo.pad %x, %v, low = {list(low)}, high = {list(high)}, interior = [0, 0] :
+        (tensor<?x?xf32>, tensor<f32>) -> tensor<?x?xf32>
+      return %r : tensor<?x?xf32>
+    }}"""
+    function = load(compile(text))["main"]
+    for v in combinations("mn", {"m": 0, "n": 1 if low[1] + high[1] < 0 else 0}):
+        x = values(v["m"], v["n"])
+        wide = np.pad(x, [(max(a, 0), max(b, 0)) for a, b in zip(low, high, strict=True)], constant_values=-1)
+        wanted = wide[tuple(slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(low, high, wide.shape, strict=True))]
+        np.testing.assert_array_equal(function(x), wanted, err_msg=str(v))
+
+
 def test_sizes_computed_by_the_device_in_a_loop() -> None:
     """Every iteration makes a tensor whose size depends on what the one before has computed."""
     text = """
@@ -333,3 +353,15 @@ def test_rows_chosen_by_data() -> None:
         rng = np.random.default_rng(seed)
         x = rng.normal(size=8).astype(np.float32) - np.float32((-2, 0, 2)[seed % 3])  # all, some and none
         np.testing.assert_allclose(function(x), np.sqrt(np.sort(x[x > 0])[::-1]), rtol=1e-6)
+
+
+def test_a_cut_that_reaches_into_the_padding_beside_an_open_dimension() -> None:
+    text = """
+    func.func @main(%x: tensor<?x2xf32>) -> tensor<?x1xf32> {
+      %v = stablehlo.constant dense<-1.0> : tensor<f32>
+      %r = stablehlo.pad %x, %v, low = [0, -3], high = [0, 2], interior = [0, 0] :
+        (tensor<?x2xf32>, tensor<f32>) -> tensor<?x1xf32>
+      return %r : tensor<?x1xf32>
+    }"""
+    for rows in (0, 1, 5):
+        check_text(text, values(rows, 2), wanted=[np.full((rows, 1), -1, np.float32)])
