@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -46,7 +47,7 @@ def combinations(
             tables.append(sorted(table + [n for n, _ in zip(more, range(width - len(table)), strict=False)]))
         shape = [len(table) for table in tables]
         found: list[dict[str, int]] = []
-        for place in (0, *(1 + rng.permutation(int(np.prod(shape)) - 1))):
+        for place in itertools.chain((0,), 1 + rng.permutation(int(np.prod(shape)) - 1)):
             row = np.unravel_index(int(place), shape)
             values = {name: table[i] for name, table, i in zip(names, tables, row, strict=True)}
             if legal(values):
