@@ -89,7 +89,7 @@ class Guarded:
 @pytest.mark.parametrize(("k", "n"), [(30, 64), (30, 41), (1300, 40)], ids=["whole-columns", "cut-columns", "passes"])
 def test_every_number_of_rows(k: int, n: int, target: str) -> None:
     run = Guarded(k, n, target)
-    for rows in (*range(1, 47), 97, 182, 183, 196, 365, 500):
+    for rows in (*range(200), 365, 500):
         run(rows)
 
 

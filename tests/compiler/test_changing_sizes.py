@@ -30,3 +30,11 @@ def test_sizes_that_change(case: Case) -> None:
         assert_close(found, wanted, "linalg", 1e-5)
         for _ in range(2):  # what the first call has recorded serves the second
             assert_close(results(function(*arguments)), wanted, "compiled", 1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_two_hundred_sizes(case: Case) -> None:
+    function = load(compile(case.text))["main"]
+    for arguments in case.random_calls():
+        wanted = [np.asarray(v) for v in case.expected(*arguments)]
+        assert_close(results(function(*arguments)), wanted, str([np.shape(a) or a for a in arguments]), 1e-5)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_sizes import combinations
 
 from tesselle.compiler import compile, compile_to_text
 from tesselle.compiler.pipeline import PHASES
@@ -109,6 +110,9 @@ func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   return %0 : tensor<?xf32>
 }"""
     function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
+    for v in combinations("n"):
+        x = np.arange(v["n"], dtype=np.float32)
+        np.testing.assert_array_equal(np.asarray(function(x, x)), x + x)
     five = np.ones(5, np.float32)
     np.testing.assert_array_equal(np.asarray(function(five, five)), five + five)
     expected = "argument 1 'b': dimension 0 is 6, but must equal dimension 0 of argument 0 'a', which is 5"
@@ -139,6 +143,10 @@ func.func @main(%a: tensor<?xf32>, %b: tensor<?xf32>) -> (tensor<?xf32>, tensor<
         found = function(x, y)
         np.testing.assert_array_equal(np.asarray(found[0]), -y)
         np.testing.assert_array_equal(np.asarray(found[1]), x)
+    for v in combinations("mn"):
+        x, y = np.arange(v["m"], dtype=np.float32), np.ones(v["n"], np.float32)
+        for found, wanted in zip(function(x, y), (-y, x), strict=True):
+            np.testing.assert_array_equal(np.asarray(found), wanted)
 
 
 def test_an_empty_dimension_beside_a_dynamic_one(cache: Path) -> None:
@@ -148,7 +156,8 @@ func.func @main(%a: tensor<?x2x3xf32>, %p: tensor<f32>) -> tensor<?x2x0xf32> {
   return %0 : tensor<?x2x0xf32>
 }"""  # noqa: E501 (one line of MLIR)
     function = runtime.load(compile(text, options=CompileOptions(cache_dir=cache)))["main"]
-    assert np.asarray(function(np.ones((4, 2, 3), np.float32), np.float32(0))).shape == (4, 2, 0)
+    for v in combinations("n"):
+        assert np.asarray(function(np.ones((v["n"], 2, 3), np.float32), np.float32(0))).shape == (v["n"], 2, 0)
 
 
 def test_a_complex_constant_that_regions_and_results_share(cache: Path) -> None:

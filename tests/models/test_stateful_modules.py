@@ -12,6 +12,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_sizes import combinations
 
 import tesselle as ts
 import tesselle.jax
@@ -217,6 +218,21 @@ def assert_close(found: Any, expected: Any, what: str) -> None:
     else:
         wide = np.complex128 if expected.dtype.kind == "c" else np.float64
         np.testing.assert_allclose(found.astype(wide), expected.astype(wide), rtol=1e-5, atol=1e-5, err_msg=what)
+
+
+def test_two_hundred_numbers_of_rows() -> None:
+    """A training step may not be empty, as its mean would not be a number from then on; JAX promises as much."""
+    session = ts.load(ts.compile(module_of(momentum()))).new_session()
+    given = batch_norm()
+    normalize = ts.load(ts.compile(module_of(given))).new_session()
+    mean, variance = given.state
+    for v in combinations("n", {"n": 1}):
+        x = np.random.default_rng(v["n"]).normal(size=(v["n"], 4)).astype(np.float32)
+        assert_close(session["predict"](x), np.tanh(x @ W), f"predict, {v}")
+        now = x.mean(0), x.var(0)
+        assert_close(normalize["train"](x), (x - now[0]) / np.sqrt(now[1] + 1e-3), f"train, {v}")
+        mean, variance = (0.9 * old + 0.1 * new for old, new in zip((mean, variance), now, strict=True))
+        assert_close(normalize["infer"](x), (x - mean) / np.sqrt(variance + 1e-3), f"infer, {v}")
 
 
 @pytest.mark.parametrize("make", PROGRAMS, ids=lambda make: make.__name__)

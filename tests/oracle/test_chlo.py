@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ml_dtypes
 import numpy as np
 import pytest
-from oracle_harness import sample
+from oracle_harness import assert_close, sample
+from random_sizes import SMALL as SMALL_SIZES
+from random_sizes import combinations
 from text_oracle import check_text, run_compiled, run_reference
 
+from tesselle.compiler import compile
 from tesselle.ir.text import parse_module, print_op
+from tesselle.runtime import load
 from tesselle.support.dtypes import DTYPES
 
 NAMES = {
@@ -112,6 +116,19 @@ def test_broadcasting_dynamic_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> 
     check_text(DYNAMIC, x, y, np.float32(0.5), wanted=[wanted])
 
 
+def test_broadcasting_two_hundred_shapes() -> None:
+    function = load(compile(DYNAMIC))["main"]
+
+    def legal(v: Mapping[str, int]) -> bool:
+        return v["c"] == v["n"] or 1 in (v["c"], v["n"])
+
+    for v in combinations("rcn", legal=legal):
+        x, y = sample("float32", (v["r"], v["c"]), 1, special=False), sample("float32", (v["n"],), 2, special=False)
+        difference = x - y
+        wanted = np.where(difference < 0.5, np.float32(2.5), difference)
+        assert_close([function(x, y, np.float32(0.5))], [wanted], str(v))
+
+
 def test_constant() -> None:
     text = """
     func.func @main() -> (tensor<2x2xi32>, tensor<3xcomplex<f32>>) {
@@ -172,6 +189,12 @@ def test_scan_along_a_dynamic_dimension() -> None:
         totals = np.cumsum(np.concatenate([c[None], x[::-1]]), 0, dtype=np.float32)
         wanted = [totals[:-1][::-1], totals[-1], np.int32(rows + 7)]
         check_text(text, x, c, np.int32(7), wanted=wanted, tolerance=1e-5)
+    function = load(compile(text))["main"]
+    for v in combinations("n"):
+        x, c = sample("float32", (v["n"], 3), 1, special=False), np.ones(3, np.float32)
+        totals = np.cumsum(np.concatenate([c[None], x[::-1]]), 0, dtype=np.float32)
+        wanted = [totals[:-1][::-1], totals[-1], np.int32(v["n"] + 7)]
+        assert_close(function(x, c, np.int32(7)), wanted, str(v), 1e-4)
 
 
 def test_scan_of_slices_of_open_sizes() -> None:
@@ -192,6 +215,12 @@ def test_scan_of_slices_of_open_sizes() -> None:
         totals = c[:, None] + np.cumsum(x[:, ::-1], 1, dtype=np.float32)[:, ::-1]
         wanted = [np.concatenate([totals, x]), totals[:, 0] if columns else c]
         check_text(text, x, c, wanted=wanted, tolerance=1e-5)
+    function = load(compile(text))["main"]
+    for v in combinations("rc"):
+        x, c = sample("float32", (v["r"], v["c"]), 1, special=False), np.ones(v["r"], np.float32)
+        totals = c[:, None] + np.cumsum(x[:, ::-1], 1, dtype=np.float32)[:, ::-1]
+        wanted = [np.concatenate([totals, x]), totals[:, 0] if v["c"] else c]
+        assert_close(function(x, c), wanted, str(v), 1e-4)
 
 
 def ragged_text(lhs: str, rhs: str, sizes: str, out: str, numbers: str) -> str:
@@ -201,6 +230,14 @@ def ragged_text(lhs: str, rhs: str, sizes: str, out: str, numbers: str) -> str:
         ({lhs}, {rhs}, {sizes}) -> {out}
       return %0 : {out}
     }}"""
+
+
+def groups() -> list[tuple[list[int], int, int]]:
+    """200 lists of the sizes of groups, with two sizes that the groups share."""
+    rng = np.random.default_rng(0)
+    # One group at least: a compiled product over none asks for the first one, though it would have no rows to multiply.
+    drawn = combinations("gkn", {"g": 1}, sizes=(*SMALL_SIZES, 16, 17))
+    return [([int(s) for s in rng.choice(SMALL_SIZES, v["g"])], v["k"], v["n"]) for v in drawn]
 
 
 def test_ragged_rows() -> None:
@@ -222,26 +259,36 @@ def test_ragged_rows_of_open_sizes() -> None:
     numbers = "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1], lhs_ragged_dimensions = [0],"
     types = ("tensor<?x?xf32>", "tensor<?x?x?xf32>", "tensor<?xi32>", "tensor<?x?xf32>")
     text = ragged_text(*types, f"{numbers} rhs_group_dimensions = [0]")
-    for sizes, k, n in (([3, 5, 3], 5, 7), ([2], 1, 3), ([0, 4], 2, 1)):
+    function = load(compile(text))["main"]
+    first = [([3, 5, 3], 5, 7), ([2], 1, 3), ([0, 4], 2, 1)]
+    for i, (sizes, k, n) in enumerate((*first, *groups())):
         rows = sum(sizes)
         a, b = sample("float32", (rows, k), 1, special=False), sample("float32", (len(sizes), k, n), 2, special=False)
         wanted, start = np.zeros((rows, n), np.float32), 0
         for g, size in enumerate(sizes):
             wanted[start : start + size] = a[start : start + size] @ b[g]
             start += size
-        check_text(text, a, b, np.array(sizes, np.int32), wanted=[wanted], tolerance=1e-5)
+        arguments = a, b, np.array(sizes, np.int32)
+        if i < len(first):
+            assert_close(run_reference(text, *arguments), [wanted], "the reference", 1e-5)
+        assert_close([function(*arguments)], [wanted], f"{sizes}, {k}, {n}", 1e-4)
 
 
 def test_ragged_contraction_of_open_sizes() -> None:
     numbers = "lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0], lhs_ragged_dimensions = [1],"
     types = ("tensor<4x?xf32>", "tensor<?x?xf32>", "tensor<?xi32>", "tensor<?x4x?xf32>")
     text = ragged_text(*types, f"{numbers} rhs_group_dimensions = []")
-    for sizes, n in (([3, 4, 2], 5), ([1, 0], 2)):
+    function = load(compile(text))["main"]
+    first = [([3, 4, 2], 5), ([1, 0], 2)]
+    for i, (sizes, n) in enumerate((*first, *((sizes, n) for sizes, _, n in groups()))):
         k = sum(sizes)
         a, b = sample("float32", (4, k), 1, special=False), sample("float32", (k, n), 2, special=False)
         ends = np.cumsum([0, *sizes])
         parts = [a[:, i:j] @ b[i:j] for i, j in itertools.pairwise(ends)]
-        check_text(text, a, b, np.array(sizes, np.int32), wanted=[np.stack(parts)], tolerance=1e-5)
+        arguments = a, b, np.array(sizes, np.int32)
+        if i < len(first):
+            assert_close(run_reference(text, *arguments), [np.stack(parts)], "the reference", 1e-5)
+        assert_close([function(*arguments)], [np.stack(parts)], f"{sizes}, {n}", 1e-4)
 
 
 def test_ragged_rows_keep_what_is_not_finite_to_their_group() -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracle_harness import sample
+from random_sizes import combinations
 from text_oracle import check_text
+
+from tesselle.compiler import compile
+from tesselle.runtime import load
 
 UNARY = (
     ("ij->ji", (3, 4)),
@@ -103,6 +107,14 @@ def test_dot_of_dynamic_shapes() -> None:
     }"""
     x, y = sample("float32", (2, 3), 1, special=False), sample("float32", (3, 4), 2, special=False)
     check_text(text, x, y, wanted=[x.T @ x @ y, (x.T @ x @ y).sum(1)], tolerance=1e-5)
+    function = load(compile(text))["main"]
+    for v in combinations("mk"):
+        x, y = (sample("float32", shape, 1, special=False) for shape in ((v["m"], v["k"]), (v["k"], 4)))
+        product = x.T.astype(np.float64) @ (x @ y)
+        limit = 1e-5 * max(1.0, float(np.abs(product).max(initial=0)))
+        for found, wanted in zip(function(x, y), (product, product.sum(1)), strict=True):
+            assert found.shape == wanted.shape
+            np.testing.assert_allclose(found, wanted, atol=4 * limit, err_msg=str(v))
 
 
 def test_broadcast() -> None:
@@ -114,6 +126,10 @@ def test_broadcast() -> None:
     }"""
     x, y = sample("float32", (3,), special=False), sample("int32", (5,), special=False)
     check_text(text, x, y, wanted=[np.broadcast_to(x, (2, 4, 3)), np.broadcast_to(y, (2, 5))])
+    function = load(compile(text))["main"]
+    for v in combinations("n"):
+        y = sample("int32", (v["n"],), special=False)
+        np.testing.assert_array_equal(function(x, y)[1], np.broadcast_to(y, (2, v["n"])))
 
 
 @pytest.mark.parametrize(("dim", "batch"), [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1), (2, 2)])

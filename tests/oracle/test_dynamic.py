@@ -11,7 +11,9 @@ import pytest
 from jax import export, lax
 from jax import numpy as jnp
 from oracle_harness import assert_close, lowered, sample
+from random_sizes import combinations, without_promises
 
+import tesselle
 from tesselle.ir.text import parse_module
 from tesselle.reference import interpret
 
@@ -64,3 +66,28 @@ def test_one_program_for_every_size(name: str) -> None:
         wanted = jax.tree.leaves(jax.jit(function)(x))
         assert_close(interpret(parse_module(text), "main", [x]), wanted, f"the reference, n = {n}", 1e-5)
         assert_close(interpret(program, "main", [x]), wanted, f"linalg, n = {n}", 1e-5)
+
+
+LEAST = {
+    **dict.fromkeys(("concatenate", "slice", "take-last", "argmax"), 1),  # they take one row, or what lies behind it
+    **dict.fromkeys(("gather", "convolution", "pooling", "pooling-gradient"), 2),  # two rows are taken together
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_two_hundred_sizes(name: str) -> None:
+    """Compiled, and as linalg for the smallest ones and some others, beside the reference."""
+    least = LEAST.get(name, 0)
+    (rows,) = export.symbolic_shape("n", constraints=[f"n >= {least}"] if least > 1 else [])
+    exported = export.export(jax.jit(PROGRAMS[name]))(jax.ShapeDtypeStruct((rows, 6), np.float32))
+    text = without_promises(exported.mlir_module())
+    function, program, meaning = tesselle.load(tesselle.compile(text))["main"], lowered(text), parse_module(text)
+    for i, values in enumerate(combinations("n", {"n": least})):
+        n = values["n"]
+        x = sample("float32", (n, 6), n, special=False)
+        with np.errstate(all="ignore"):  # means of nothing
+            wanted = interpret(meaning, "main", [x])
+            if n < 4 or i % 20 == 0:
+                assert_close(interpret(program, "main", [x]), wanted, f"linalg, n = {n}", 1e-5)
+        found = function(x)
+        assert_close(found if isinstance(found, tuple) else [found], wanted, f"compiled, n = {n}", 2e-5)

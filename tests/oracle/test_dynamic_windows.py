@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax import lax
 from oracle_harness import assert_close
+from random_sizes import combinations
 from text_oracle import run_reference
 
 from tesselle.compiler import compile
@@ -46,6 +47,8 @@ func.func @main(%x: tensor<?x?xf32>, %i: tensor<?x?xi32>, {PARAMETERS}) -> (tens
   %r:2 = {CALL.replace("OPERANDS", "%x, %i, %z, %m")} : (tensor<?x?xf32>, tensor<?x?xi32>, tensor<f32>, tensor<i32>, {VECTORS}) -> (tensor<?x?xf32>, tensor<?x?xi32>)
   return %r#0, %r#1 : tensor<?x?xf32>, tensor<?x?xi32>
 }}"""
+
+Array = np.ndarray[Any, Any]
 
 WINDOWS = [
     # window, strides, base dilations, window dilations, padding
@@ -89,6 +92,60 @@ def test_windows_that_are_arguments(text: str) -> None:
         assert_close(values if isinstance(values, tuple) else [values], wanted, f"compiled, {numbers}", 1e-5)
 
 
+def random_windows() -> list[tuple[tuple[int, int], Any]]:
+    """200 sizes of a matrix with windows, strides, dilations and padding."""
+    found = []
+    for i, v in enumerate(combinations("rc", seed=1)):
+        rng = np.random.default_rng(i)
+        two = [tuple(int(n) for n in rng.integers(1, most + 1, 2)) for most in (5, 3, 3, 3)]
+        edges = rng.integers((-1, 0), 4, (2, 2))  # more than there is cannot be cut off
+        padding = [(max(int(low), -v[n]), int(high)) for n, (low, high) in zip("rc", edges, strict=True)]
+        found.append(((v["r"], v["c"]), (*two, tuple(padding))))
+    return found
+
+
+def slid(x: Array, numbers: Any, fill: Any) -> list[Array]:
+    """For every place in a window, what stands there, of the result's shape."""
+    window, strides, base, dilations, padding = numbers
+    shape = [max((n - 1) * b + 1, 0) if n else 0 for n, b in zip(x.shape, base, strict=True)]
+    spread = np.full(shape, fill, x.dtype)
+    spread[:: base[0], :: base[1]] = x
+    rows, columns = (max(0, n + low + high) for n, (low, high) in zip(shape, padding, strict=True))
+    out = np.full((rows, columns), fill, x.dtype)
+    (top, _), (left, _) = padding
+    for i in range(rows):  # negative padding cuts off
+        for j in range(columns):
+            if 0 <= i - top < shape[0] and 0 <= j - left < shape[1]:
+                out[i, j] = spread[i - top, j - left]
+    places = [
+        max(0, (n - (w - 1) * d - 1) // s + 1) for n, w, d, s in zip(out.shape, window, dilations, strides, strict=True)
+    ]
+    taken = []
+    for i in range(window[0]):
+        for j in range(window[1]):
+            part = out[i * dilations[0] :: strides[0], j * dilations[1] :: strides[1]]
+            taken.append(part[: places[0], : places[1]])
+    return taken
+
+
+@pytest.mark.parametrize("text", [SUM, BEST], ids=["sum", "best"])
+def test_two_hundred_windows(text: str) -> None:
+    function = load(compile(text))["main"]
+    for i, (shape, numbers) in enumerate(random_windows()):
+        x = np.random.default_rng(i).normal(size=shape).astype(np.float32)
+        vectors = as_vectors(numbers)
+        if text is SUM:
+            found = [function(x, *vectors)]
+            wanted = [np.sum(slid(x, numbers, 0), 0, dtype=np.float32)]
+        else:
+            places = np.arange(x.size, dtype=np.int32).reshape(x.shape)
+            found = list(function(x, places, *vectors))
+            values, index = np.stack(slid(x, numbers, -np.inf)), np.stack(slid(places, numbers, -1))
+            first = np.argmax(values, 0)[None]
+            wanted = [np.take_along_axis(a, first, 0)[0] for a in (values, index)]
+        assert_close(found, wanted, f"{shape}, {numbers}", 1e-5)
+
+
 CUMULATIVE = """
 func.func private @body(%x: tensor<f32>, %y: tensor<f32>) -> tensor<f32> {
   %0 = stablehlo.REDUCER %x, %y : tensor<f32>
@@ -114,7 +171,8 @@ func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
 @pytest.mark.parametrize(("reducer", "accumulate"), [("add", np.add), ("maximum", np.maximum)])
 def test_cumulative_folds_of_any_length(reducer: str, accumulate: Any) -> None:
     function = load(compile(CUMULATIVE.replace("REDUCER", reducer)))["main"]
-    for n in (1, 2, 3, 4, 7, 31, 64, 1000, 4097):
+    # A window is at least 1 long, and as long as the tensor.
+    for n in (*(v["n"] for v in combinations("n", {"n": 1})), 1000, 4097):
         x = np.abs(np.random.default_rng(n).normal(size=n)).astype(np.float32)
         assert_close([function(x)], [accumulate.accumulate(x, dtype=np.float64).astype(np.float32)], f"{n}", 1e-5)
 

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from random_sizes import combinations, without_promises
 
 import tesselle as ts
 
@@ -76,3 +77,10 @@ def test_approx_top_k_of_an_open_batch(name: str) -> None:
     exported = jax.export.export(jax.jit(function))(spec)
     for found, wanted in zip(run(exported.mlir_module(), [x]), function(x), strict=True):
         np.testing.assert_array_equal(found, wanted)
+    main = ts.load(ts.compile(without_promises(exported.mlir_module())))["main"]
+    for v in combinations("b"):
+        x = np.random.default_rng(v["b"]).permutation(v["b"] * 16).reshape(-1, 16).astype(np.float32)
+        order = np.argsort(-x if "max" in name else x, 1)[:, :3]
+        values, places = main(x)
+        np.testing.assert_array_equal(places, order)
+        np.testing.assert_array_equal(values, np.take_along_axis(x, order, 1))

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle_harness import assert_close
+from random_sizes import combinations
 from text_oracle import run_reference
 
 from tesselle.compiler import compile
+from tesselle.ir.text import parse_module
+from tesselle.reference import interpret
 from tesselle.runtime import load
 from tesselle.support.diagnostics import ExecutionError, InvocationError, Unsupported
 
@@ -44,6 +47,13 @@ def test_broadcasts_as_tensorflow_writes_them(a: int, b: int) -> None:
     function = load(compile(ADD))["main"]
     assert_close(run_reference(ADD, x, y), [x + y], "the reference")
     assert_close([function(x, y)], [x + y], "compiled")
+
+
+def test_two_hundred_broadcasts() -> None:
+    function = load(compile(ADD))["main"]
+    for v in combinations("ab", legal=lambda v: v["a"] == v["b"] or 1 in v.values()):
+        x, y = f(v["a"], 4), f(v["b"], 4) + 1
+        assert_close([function(x, y)], [x + y], str(v))
 
 
 def test_shapes_that_do_not_broadcast() -> None:
@@ -116,7 +126,18 @@ def test_arithmetic_on_shapes(name: str) -> None:
     case = CASES[name]
     wanted = [np.array(case.expected, np.int32)]
     assert_close(run_reference(case.text, X), wanted, "the reference")
-    assert_close([load(compile(case.text))["main"](X)], wanted, "compiled")
+    function, module = load(compile(case.text))["main"], parse_module(case.text)
+    assert_close([function(X)], wanted, "compiled")
+    # What does not broadcast has no shape that shape.broadcast says anything about.
+    for v in combinations("ab", legal=lambda v: name != "broadcast" or v["b"] in (1, 7)):
+        x = np.zeros((v["a"], v["b"], 4), np.float32)
+        try:
+            wanted = interpret(module, "main", [x])
+        except ExecutionError:  # a constraint on x does not hold: then neither does it in what is compiled
+            with pytest.raises((ExecutionError, InvocationError)):
+                function(x)
+        else:
+            assert_close([function(x)], wanted, str(v))
 
 
 FAILS = {
@@ -173,3 +194,6 @@ def test_a_generated_tensor_of_any_size() -> None:
         wanted = [x[:, None] + np.arange(3, dtype=np.float32)]
         assert_close(run_reference(text, x), wanted, "the reference")
         assert_close([function(x)], wanted, "compiled")
+    for v in combinations("n"):
+        x = f(v["n"]) * 2
+        assert_close([function(x)], [x[:, None] + np.arange(3, dtype=np.float32)], str(v))

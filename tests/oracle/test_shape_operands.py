@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from random_sizes import CALLS, combinations
 from text_oracle import check_text
+
+from tesselle.compiler import compile
+from tesselle.runtime import load
 
 Array = np.ndarray[Any, Any]
 ROW, GRID = np.arange(6, dtype=np.float32), np.arange(30, dtype=np.float32).reshape(5, 6)
@@ -43,6 +48,10 @@ class Case:
 
 def i32(*values: object) -> Array:
     return np.array(values, np.int32)
+
+
+def values(*shape: int) -> Array:
+    return np.random.default_rng(shape).normal(size=shape).astype(np.float32)
 
 
 def padded(x: Array, low: int, high: int, interior: int) -> Array:
@@ -175,6 +184,80 @@ def test_shape_operands(case: Case, computed: bool) -> None:
     check_text(case.text(computed=computed), *arguments, wanted=[case.expected * 2])
 
 
+def random_calls(name: str) -> list[tuple[list[Array], Array]]:
+    """For the case of this name with shape operands as arguments: 200 lists of arguments, each with its result."""
+    calls: list[tuple[list[Array], Array]] = []
+
+    def add(expected: Array, *arguments: Array) -> None:
+        calls.append(([np.asarray(a) for a in arguments], expected))
+
+    match name:
+        case "reshape":  # 30 elements in all
+            for rows in (1, 2, 3, 5, 6, 10, 15, 30):
+                add(GRID.reshape(rows, -1), GRID, i32(rows, 30 // rows))
+        case "reshape-of-dynamic":
+            for v in combinations("rc", legal=lambda v: v["r"] * v["c"] % 2 == 0):
+                x = values(v["r"], v["c"])
+                add(x.reshape(2, x.size // 2), x, i32(2, x.size // 2))
+        case "broadcast":
+            for v in combinations("nm"):
+                x = values(v["m"])
+                add(np.broadcast_to(x, (v["n"], v["m"])), x, i32(v["n"], v["m"]))
+        case "broadcast-of-one":
+            for v in combinations("nm"):
+                add(np.broadcast_to(ROW[3], (v["n"], v["m"])), ROW[3:4], i32(v["n"], v["m"]))
+        case "iota":
+            for v in combinations("nm"):
+                wanted = np.broadcast_to(np.arange(v["m"], dtype=np.float32), (v["n"], v["m"]))
+                add(wanted, ROW, i32(v["n"], v["m"]))
+        case "pad" | "pad-interior" | "pad-cut" | "pad-cut-and-interior":
+            sign = (-1, -1) if name == "pad-cut" else (-1, 1) if name.startswith("pad-cut") else (1, 1)
+
+            def legal(v: Mapping[str, int]) -> bool:
+                """No more is cut off than there is."""
+                return sum(max(-k * v[n], 0) for k, n in zip(sign, "lh", strict=True)) <= 6 + 5 * v["i"]
+
+            for v in combinations("lhi", legal=legal):
+                low, high, interior = sign[0] * v["l"], sign[1] * v["h"], v["i"]
+                add(padded(ROW, low, high, interior), ROW, i32(low), i32(high), i32(interior))
+        case "real-slice":
+            rng = np.random.default_rng(0)
+            for v in combinations("abcd", legal=lambda v: v["a"] <= v["b"] <= 5 and v["c"] <= v["d"] <= 6):
+                steps = rng.integers(1, 4, 2)
+                wanted = GRID[v["a"] : v["b"] : steps[0], v["c"] : v["d"] : steps[1]]
+                add(wanted, GRID, i32(v["a"], v["c"]), i32(v["b"], v["d"]), steps.astype(np.int32))
+        case "gather":
+            for v in combinations("abcn", legal=lambda v: max(v["a"], v["b"], v["c"]) < 5 and v["n"] <= 6):
+                rows = [v["a"], v["b"], v["c"]]
+                add(GRID[rows, : v["n"]], GRID, i32(*rows), i32(1, v["n"]))
+        case "set-dimension-size":
+            for n in range(7):  # there are no more
+                add(GRID[:, :n], GRID, np.array(n, np.int32))
+        case "convolution":
+            for v in combinations("lh"):
+                low, high = v["l"], v["h"]
+                wanted = np.correlate(np.pad(ROW, (low, high)), ROW, "valid")
+                add(wanted.reshape(1, 1, -1), ROW.reshape(1, 1, 6), i32([low, high]))
+        case _:  # slice
+            for v in combinations("ij"):
+                i, j = v["i"] - 7, v["j"] - 7
+                a, b = min(max(i, 0), 3), min(max(j, 0), 3)
+                add(GRID[a : a + 2, b : b + 3], GRID, np.array(i, np.int32), np.array(j, np.int32))
+    return calls
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_two_hundred_sizes(case: Case) -> None:
+    function = load(compile(case.text(computed=True)))["main"]
+    calls = random_calls(case.name)
+    assert len(calls) == {"reshape": 8, "set-dimension-size": 7}.get(case.name, CALLS)
+    for arguments, wanted in calls:
+        found = function(*arguments)
+        said = str([a.shape if a.dtype == np.float32 else a.tolist() for a in arguments])
+        assert found.shape == wanted.shape, said
+        np.testing.assert_allclose(found, wanted * 2, rtol=1e-6, err_msg=said)
+
+
 def test_update_of_a_slice_at_clamped_places() -> None:
     text = """
     func.func @main(%x: tensor<5x6xf32>, %u: tensor<2x3xf32>, %i: tensor<i64>, %j: tensor<i64>) -> tensor<5x6xf32> {
@@ -184,6 +267,32 @@ def test_update_of_a_slice_at_clamped_places() -> None:
     }"""
     for i, j in ((0, 0), (9, -3), (2, 5)):
         check_text(text, GRID, -np.ones((2, 3), np.float32), np.int64(i), np.int64(j))
+    function = load(compile(text))["main"]
+    for v in combinations("ij"):
+        i, j = v["i"] - 7, v["j"] - 7
+        wanted = GRID.copy()
+        wanted[min(max(i, 0), 3) :, min(max(j, 0), 3) :][:2, :3] = -1
+        np.testing.assert_array_equal(function(GRID, -np.ones((2, 3), np.float32), np.int64(i), np.int64(j)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [((1, 0), (-1, 0)), ((-2, 2), (3, -1)), ((3, -1), (-3, 0)), ((-1, -1), (1, 1))]
+)
+def test_a_cut_that_reaches_into_the_padding_of_the_other_side(low: tuple[int, int], high: tuple[int, int]) -> None:
+    """Of a tensor of open sizes: there may be less of it than is cut off."""
+    text = f"""
+    func.func @main(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {{
+      %v = stablehlo.constant dense<-1.0> : tensor<f32>
+      %r = stablehlo.pad %x, %v, low = {list(low)}, high = {list(high)}, interior = [0, 0] :
+        (tensor<?x?xf32>, tensor<f32>) -> tensor<?x?xf32>
+      return %r : tensor<?x?xf32>
+    }}"""
+    function = load(compile(text))["main"]
+    for v in combinations("mn", {"m": 0, "n": 1 if low[1] + high[1] < 0 else 0}):
+        x = values(v["m"], v["n"])
+        wide = np.pad(x, [(max(a, 0), max(b, 0)) for a, b in zip(low, high, strict=True)], constant_values=-1)
+        wanted = wide[tuple(slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(low, high, wide.shape, strict=True))]
+        np.testing.assert_array_equal(function(x), wanted, err_msg=str(v))
 
 
 def test_sizes_computed_by_the_device_in_a_loop() -> None:
@@ -210,6 +319,11 @@ def test_sizes_computed_by_the_device_in_a_loop() -> None:
       return %r#1, %r#2 : tensor<i32>, tensor<f32>
     }"""
     check_text(text, np.int32(4), wanted=[np.int32(16), np.float32(np.exp(7.0))], tolerance=1e-5)
+    function = load(compile(text))["main"]
+    for n in range(8):  # what comes behind is not finite
+        size, largest = function(np.int32(n))
+        assert size == 2**n
+        np.testing.assert_allclose(largest, np.exp(2.0 ** (n - 1) - 1) if n else 0, rtol=1e-5)
 
 
 def test_rows_chosen_by_data() -> None:
@@ -234,3 +348,20 @@ def test_rows_chosen_by_data() -> None:
     for seed in range(3):
         x = np.random.default_rng(seed).normal(size=8).astype(np.float32)
         check_text(text, x, wanted=[np.sqrt(np.sort(x[x > 0])[::-1])], tolerance=1e-6)
+    function = load(compile(text))["main"]
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=8).astype(np.float32) - np.float32((-2, 0, 2)[seed % 3])  # all, some and none
+        np.testing.assert_allclose(function(x), np.sqrt(np.sort(x[x > 0])[::-1]), rtol=1e-6)
+
+
+def test_a_cut_that_reaches_into_the_padding_beside_an_open_dimension() -> None:
+    text = """
+    func.func @main(%x: tensor<?x2xf32>) -> tensor<?x1xf32> {
+      %v = stablehlo.constant dense<-1.0> : tensor<f32>
+      %r = stablehlo.pad %x, %v, low = [0, -3], high = [0, 2], interior = [0, 0] :
+        (tensor<?x2xf32>, tensor<f32>) -> tensor<?x1xf32>
+      return %r : tensor<?x1xf32>
+    }"""
+    for rows in (0, 1, 5):
+        check_text(text, values(rows, 2), wanted=[np.full((rows, 1), -1, np.float32)])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_sizes import combinations
 
 import tesselle as ts
 from tesselle.artifact.schema import Manifest
@@ -211,6 +212,10 @@ def test_dynamic_shapes() -> None:
         x = np.arange(count, dtype=np.float32)
         (found,) = both(text, x)
         np.testing.assert_array_equal(found, np.resize(x + x, (count, 2)))
+    function = ts.load(compiled(text))["main"]
+    for v in combinations("n"):
+        x = np.arange(v["n"], dtype=np.float32)
+        np.testing.assert_array_equal(function(x), np.resize(x + x, (v["n"], 2)))
 
 
 def test_side_effects_keep_their_order() -> None:

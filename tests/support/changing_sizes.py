@@ -1,13 +1,14 @@
 # ruff: noqa: E501  (programs are quoted as people write them)
-"""Programs whose loops and branches change the sizes of tensors, each beside what NumPy says for several arguments."""
+"""Programs whose loops and branches change the sizes of tensors, each beside what NumPy says for any arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from random_sizes import combinations
 
 Array = np.ndarray[Any, Any]
 F32, I32 = np.float32, np.int32
@@ -15,12 +16,22 @@ F32, I32 = np.float32, np.int32
 
 @dataclass(frozen=True)
 class Case:
-    """`text`: StableHLO; `expected` computes the results from each of `calls`, lists of arguments."""
+    """`text`: StableHLO; `expected` computes the results from each of `calls`, lists of arguments.
+
+    `make`: arguments for values of the letters `sizes`, of which those that are `legal` are drawn.
+    """
 
     name: str
     text: str
     calls: Sequence[Sequence[Any]]
     expected: Callable[..., Sequence[Any]]
+    sizes: str
+    make: Callable[..., Sequence[Any]]
+    legal: Callable[[Mapping[str, int]], bool] = lambda s: True
+
+    def random_calls(self) -> list[Sequence[Any]]:
+        """200 lists of arguments; fewer where no more are legal."""
+        return [self.make(**values) for values in combinations(self.sizes, legal=self.legal)]
 
 
 CONSTANTS = """
@@ -37,6 +48,11 @@ LESS = """stablehlo.compare LT, %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1
 
 def ramp(*shape: int) -> Array:
     return np.arange(int(np.prod(shape)), dtype=F32).reshape(shape)
+
+
+def numbers(*shape: int) -> Array:
+    """Integers, of which any sum is exact."""
+    return np.random.default_rng(shape).integers(-9, 10, shape).astype(F32)
 
 
 def grown(x: Array, n: Any) -> Array:
@@ -102,6 +118,8 @@ func.func @main(%x: tensor<?x4xf32>, %n: tensor<i32>) -> tensor<?x4xf32> {{{CONS
 }}""",
         [(ramp(k, 4), I32(n)) for k, n in ((2, 3), (0, 5), (3, 0), (0, 0), (1, 17))],
         lambda x, n: (grown(x, n),),
+        "kn",
+        lambda k, n: (numbers(k, 4), I32(n)),
     ),
     Case(
         "grow-from-nothing",  # the initial value's type knows its size, that of the loop does not
@@ -123,7 +141,9 @@ func.func @main(%n: tensor<i32>) -> (tensor<?xi8>, tensor<i32>) {{{CONSTANTS}
   return %r#1, %s : tensor<?xi8>, tensor<i32>
 }}""",
         [(I32(0),), (I32(1),), (I32(100),)],
-        lambda n: (np.arange(n, dtype=np.int8), I32(n)),
+        lambda n: (np.arange(n).astype(np.int8), I32(n)),
+        "n",
+        lambda n: (I32(n),),
     ),
     Case(
         "only-the-size",  # nothing reads the elements
@@ -141,6 +161,9 @@ func.func @main(%x: tensor<?xf32>, %n: tensor<i32>) -> tensor<i32> {{{CONSTANTS}
 }}""",
         [(ramp(3), I32(0)), (ramp(3), I32(4)), (ramp(0), I32(4))],
         lambda x, n: (I32(len(x) * 2**n),),
+        "kn",
+        lambda k, n: (numbers(k), I32(n)),
+        lambda s: s["n"] <= 12,
     ),
     Case(
         "unread",  # a size that does not depend on the one before, of a tensor that no iteration reads
@@ -158,6 +181,8 @@ func.func @main(%x: tensor<?xf32>, %n: tensor<i32>) -> tensor<?xf32> {{{CONSTANT
 }}""",
         [(ramp(2) + 7, I32(0)), (ramp(2), I32(1)), (ramp(2), I32(50))],
         lambda x, n: (np.arange(n - 1, dtype=F32) if n else x,),
+        "kn",
+        lambda k, n: (numbers(k), I32(n)),
     ),
     Case(
         "double-until",  # the elements decide how often
@@ -181,6 +206,9 @@ func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {{{CONSTANTS}
 }}""",
         [(ramp(1),), (ramp(5),), (np.full(3, 50, F32),)],
         doubled,
+        "kn",
+        lambda k, n: (abs(numbers(k)) + F32(n),),
+        lambda s: s["k"] > 0,
     ),
     Case(
         "words",  # two that change places
@@ -197,6 +225,9 @@ func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>, %n: tensor<i32>) -> (tenso
 }}""",
         [(ramp(1), ramp(2) + 5, I32(n)) for n in (0, 1, 2, 9)],
         words,
+        "abn",
+        lambda a, b, n: (numbers(a), numbers(b) + 5, I32(n)),
+        lambda s: s["n"] <= 11,
     ),
     Case(
         "pop",  # the last element is summed and cut off
@@ -219,6 +250,9 @@ func.func @main(%x: tensor<?xf32>, %n: tensor<i32>) -> (tensor<?xf32>, tensor<f3
 }}""",
         [(ramp(7), I32(0)), (ramp(7), I32(3)), (ramp(7), I32(7))],
         popped,
+        "kn",
+        lambda k, n: (numbers(k), I32(n)),
+        lambda s: s["n"] <= s["k"],
     ),
     Case(
         "push-or-not",  # branches of different sizes in a loop; one hands on what came in
@@ -248,6 +282,8 @@ func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {{{CONSTANTS}
 }}""",
         [(np.random.default_rng(k).normal(size=k).astype(F32),) for k in (0, 1, 5, 20)],
         chosen,
+        "k",
+        lambda k: (numbers(k),),
     ),
     Case(
         "sieve",  # the loop inside asks whether one of those found divides; the branch behind it pushes
@@ -281,6 +317,8 @@ func.func @main(%n: tensor<i32>) -> tensor<?xi32> {{{CONSTANTS}
 }}""",
         [(I32(2),), (I32(60),)],
         sieve,
+        "n",
+        lambda n: (I32(n),),
     ),
     Case(
         "triangle",  # the inner loop updates in place what the outer one lets grow
@@ -313,6 +351,8 @@ func.func @main(%n: tensor<i32>) -> tensor<?x3xf32> {{{CONSTANTS}
 }}""",
         [(I32(0),), (I32(1),), (I32(6),)],
         triangle,
+        "n",
+        lambda n: (I32(n),),
     ),
     Case(
         "grow-inside-of-grow",  # and what does not change its size stands beside it: one in place, one between halves
@@ -344,6 +384,9 @@ func.func @main(%x: tensor<?xf32>, %y: tensor<5xf32>, %n: tensor<i32>) -> (tenso
             np.concatenate([ramp(n), y[n:]]),
             y[::-1] if n % 2 else y,
         ),
+        "kn",
+        lambda k, n: (numbers(k), numbers(5), I32(n)),
+        lambda s: s["n"] <= 5,
     ),
     Case(
         "both-dimensions",
@@ -362,6 +405,9 @@ func.func @main(%x: tensor<?x?xf32>, %n: tensor<i32>) -> (tensor<?x?xf32>, tenso
 }}""",
         [(ramp(2, 3), I32(n)) for n in (0, 1, 3)],
         lambda x, n: (y := _transposed(x, n), y @ y.T),
+        "abn",
+        lambda a, b, n: (numbers(a, b), I32(n)),
+        lambda s: s["n"] <= 3,
     ),
     *(
         Case(
@@ -380,6 +426,9 @@ func.func @main(%p: tensor<i1>, %x: tensor<6xf32>, %m: tensor<i32>) -> (tensor<?
 }}""",
             [(np.array(p), ramp(6), I32(m)) for m in (0, 4)],
             lambda p, x, m: (-x[:m], x[:m]) if p else (x, np.concatenate([x, x])),
+            "m",
+            lambda m, p=p: (np.array(p), numbers(6), I32(m)),
+            lambda s: s["m"] <= 6,  # there are no more
         )
         for p in (True, False)
     ),
@@ -401,6 +450,9 @@ func.func @main(%k: tensor<i32>, %x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?x
 }}""",
         [(I32(k), ramp(n)) for k in (0, 1, 2, 3) for n in (0, 3)],
         lambda k, x: _case(k, x),
+        "kn",
+        lambda k, n: (I32(k), numbers(n)),
+        lambda s: s["k"] <= 3,
     ),
     Case(
         "one-size-of-two-arguments",  # nothing but the addition says that they are equal: no size is handed on
@@ -417,6 +469,8 @@ func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>, %n: tensor<i32>) -> tensor
 }}""",
         [(ramp(5), ramp(5), I32(3)), (ramp(5), ramp(5), I32(0))],
         lambda x, y, n: (x + F32(n) * y,),
+        "kn",
+        lambda k, n: (numbers(k), numbers(k)[::-1].copy(), I32(n)),
     ),
     Case(
         "tensor-in-a-loop-by-hand",  # the buffer that is handed on is read again behind the loop that updates it
@@ -434,10 +488,10 @@ func.func @main(%x: tensor<?xf32>, %n: tensor<i32>) -> (tensor<?xf32>, tensor<?x
   return %r#1, %u : tensor<?xf32>, tensor<?xf32>
 }}""",
         [(ramp(2), I32(0)), (ramp(2), I32(2))],
-        lambda x, n: (
-            np.concatenate([x, np.full(n, 9, F32)]),
-            np.concatenate([np.array([9], F32), x[1:], np.full(n, 9, F32)]),
-        ),
+        lambda x, n: (y := np.concatenate([x, np.full(n, 9, F32)]), np.concatenate([np.array([9], F32), y[1:]])),
+        "kn",
+        lambda k, n: (numbers(k), I32(n)),
+        lambda s: s["k"] + s["n"] > 0,
     ),
 ]
 

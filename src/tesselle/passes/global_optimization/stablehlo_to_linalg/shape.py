@@ -262,6 +262,10 @@ def build_pad(
     if any(interior):
         value = _pad_interior(b, value, padding_value, interior)
         t = tensor_type(value)
+    if not t.is_static and any(min(x, y) < 0 < max(x, y) for x, y in zip(low, high, strict=True)):
+        # Of an open size nobody knows whether the cut reaches into the padding of the other side: it comes last.
+        value = build_pad(b, value, padding_value, [max(x, 0) for x in low], [max(x, 0) for x in high], [0] * rank)
+        return build_pad(b, value, padding_value, [min(x, 0) for x in low], [min(x, 0) for x in high], [0] * rank)
     if any(x < 0 for x in (*low, *high)):
         offsets = [max(-x, 0) for x in low]
         cut = [o + max(-x, 0) for o, x in zip(offsets, high, strict=True)]
