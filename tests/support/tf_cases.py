@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from random_sizes import combinations
 
 tf: Any = None
 
 Sizes = Mapping[str, int]
+FEW = (0, 1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17)
 Values = Callable[[np.random.Generator, tuple[int, ...], str], Any]
 
 
@@ -41,17 +43,10 @@ class Case:
     calls: int = 1
 
 
-SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17)
-RUNS = 200
-
-
-def combinations(names: Sequence[str]) -> list[Sizes]:
-    """Different sizes for all names, 1 for all, 0 for all; then others by chance, all of 0 to 199 for a single name."""
-    first = [{name: 3 + i for i, name in enumerate(names)}, dict.fromkeys(names, 1), dict.fromkeys(names, 0)]
-    if len(names) == 1:
-        return [*first, *({names[0]: n} for n in range(2, RUNS) if n != 3)]
-    rng = np.random.default_rng(len(names))
-    return [*first, *({name: int(rng.choice(SIZES)) for name in names} for _ in range(RUNS - len(first)))]
+def sizes_of(names: Sequence[str]) -> list[Sizes]:
+    """Different sizes for all names, 1 for all, then 200 combinations, of which the first is 0 for all."""
+    different = {name: 3 + i for i, name in enumerate(names)}
+    return [different, dict.fromkeys(names, 1), *combinations(names, sizes=FEW)]
 
 
 def case(
@@ -66,7 +61,7 @@ def case(
     found = tuple(s if isinstance(s, Spec) else Spec(*s) for s in specs)
     names = sorted({d for s in found for d in s.shape if isinstance(d, str)})
     if runs is None:
-        runs = combinations(names) if names else [{}]
+        runs = sizes_of(names) if names else [{}]
     return Case(function, found, tuple(runs), tolerance, state, calls)
 
 

@@ -75,15 +75,17 @@ def expand_ragged_dot(op: RaggedDotOp, rw: Rewriter) -> Value:
 
 
 def _zeros(b: StablehloBuilder, op: RaggedDotOp, groups: int | Value, *, contracting: bool) -> Value:
-    """What no group has written: zeros in the result's shape, which that of a product says where its type does not."""
-    t = op.result_type
+    """What no group has written: zeros in the result's shape."""
+    t, n = op.result_type, op.ragged_dot_dimension_numbers
     if t.is_static:
         return b.full(0, t.static_shape, t.dtype)
-    if contracting:
-        part = _dot(b, op, op.lhs, op.rhs, t.with_shape(t.shape[1:]), None)
-        return b.broadcast_to(b.full(0, (), t.dtype), [groups, *b.sizes(part)], [])
-    (group,) = op.ragged_dot_dimension_numbers.rhs_group_dimensions
-    return b.full_like(_dot(b, op, op.lhs, b.slice_at(op.rhs, group, b.index(0)), t, group), 0)
+    lhs, rhs = b.sizes(op.lhs), b.sizes(op.rhs)
+    sizes = [lhs[d] for d in n.lhs_batching_dimensions]
+    sizes += [x for d, x in enumerate(lhs) if d not in (*n.lhs_batching_dimensions, *n.lhs_contracting_dimensions)]
+    gone = (*n.rhs_batching_dimensions, *n.rhs_contracting_dimensions, *n.rhs_group_dimensions)
+    sizes += [x for d, x in enumerate(rhs) if d not in gone]
+    zeros = b.broadcast_to(b.full(0, (), t.dtype), [groups, *sizes] if contracting else sizes, [])
+    return zeros if zeros.type == t else b.insert(CastOp(zeros, t)).result
 
 
 def _dot(b: StablehloBuilder, op: RaggedDotOp, lhs: Value, rhs: Value, t: TensorType, removed: int | None) -> Value:
