@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .base import Array, Workload
+from .dispatches import Dispatch, dispatches_of
 
 
 class Peer(ABC):
@@ -61,6 +62,10 @@ class Peer(ABC):
     def results(self) -> list[Array]:
         """The results of one call, as the workload's function returns them."""
 
+    def dispatches(self) -> tuple[Dispatch, ...]:
+        """What a call consists of, the costliest first; nothing where the library does not say."""
+        return ()
+
 
 def _arrays(results: Any) -> list[Array]:
     """One result or several, as NumPy arrays."""
@@ -88,13 +93,17 @@ class Tesselle(Peer):
         tesselle: Any = importlib.import_module("tesselle")
         artifact = tesselle.compile(self._lowered, targets=["cpu"])
         del self._lowered
-        self._main = tesselle.load(artifact, device=f"cpu:threads={self.threads}")["main"]
+        self._program = tesselle.load(artifact, device=f"cpu:threads={self.threads}")
+        self._main = self._program["main"]
 
     def call(self) -> object:
         return self._main(*self._inputs)
 
     def results(self) -> list[Array]:
         return _arrays(self.call())
+
+    def dispatches(self) -> tuple[Dispatch, ...]:
+        return dispatches_of(self._program, self.call)
 
 
 class Jax(Peer):

@@ -35,7 +35,15 @@ def markdown(results: Results, chart: str | None) -> str:
     notes = Notes()
     tables = [line for threads in results.threads for line in _times(results, threads, notes)]
     picture = [f"![Best peer / Tesselle, by workload]({chart})", ""] if chart else []
-    body = [*_head(results), *picture, *tables, *_loads(results), *notes.lines(), *_workloads(results)]
+    body = [
+        *_head(results),
+        *picture,
+        *tables,
+        *_loads(results),
+        *_dispatches(results),
+        *notes.lines(),
+        *_workloads(results),
+    ]
     return "\n".join(body).rstrip() + "\n"
 
 
@@ -146,6 +154,34 @@ def _loads(results: Results) -> list[str]:
             cells.append("–" if cell.load_s is None else f"{cell.load_s:.2f} s{memory}")
         lines.append(_row(cells))
     return [*lines, ""]
+
+
+def _dispatches(results: Results) -> list[str]:
+    """The costliest dispatches beside their models."""
+    rows = [row for row in results.rows if row.dispatches]
+    if not rows:
+        return []
+    threads = min(results.threads)
+    limits = results.limits[threads]
+    lines = [
+        "## The costliest dispatches",
+        "",
+        f"Of Tesselle, on {_threads(threads)}, with the clock running in every workgroup. Model: the longer of its "
+        "floating-point operations at the FMA peak and its bytes (operands and results once) at the bandwidth of "
+        "reading in order; more than 100% where caches hold what it reads.",
+        "",
+    ]
+    columns = ["dispatch", "launches", "time", "MFLOP", "MB", "model", "bound by", "of model"]
+    for row in rows:
+        lines += [f"### {row.workload.name}", "", *_header(columns)]
+        for d in row.dispatches:
+            model = d.model_s(limits)
+            cells = [_escape(d.computes), f"{d.launches:g}", time_text(d.seconds)]
+            cells += ["–" if n is None else f"{n / 1e6:.3g}" for n in (d.flops, d.bytes)]
+            cells += ["–" if model is None else time_text(model), d.bound(limits)]
+            lines.append(_row([*cells, "–" if model is None else f"{model / d.seconds:.0%}"]))
+        lines.append("")
+    return lines
 
 
 def _workloads(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tesselle.runtime import MachineLimits
 
 from .base import Bound, Workload
+from .dispatches import Dispatch
 
 TESSELLE = "tesselle"
 
@@ -58,6 +59,8 @@ class Row:
     workload: Workload
     cells: dict[tuple[str, int], Cell] = field(default_factory=dict[tuple[str, int], Cell])
     """By name of the peer and number of threads."""
+    dispatches: tuple[Dispatch, ...] = ()
+    """The costliest of Tesselle's, on the least number of threads."""
 
     def valid_s(self, peer: str, threads: int) -> float | None:
         """Seconds of a call whose results are right."""

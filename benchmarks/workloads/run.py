@@ -15,9 +15,10 @@ from pathlib import Path
 from tesselle.runtime import MachineLimits, measure_machine_limits
 
 from .base import Workload
+from .dispatches import costliest
 from .peers import Jax, Peer, find_peer
-from .results import Cell, Results, Row, this_machine
-from .worker import Failed, Load, Loaded, Time, Timed, Unload, Worker, WorkerSpec, latency_s
+from .results import TESSELLE, Cell, Results, Row, this_machine
+from .worker import Failed, Load, Loaded, Profile, Profiled, Time, Timed, Unload, Worker, WorkerSpec, latency_s
 
 PAUSE_S = 0.02
 """Between two turns: threads that wait for work by spinning go to sleep."""
@@ -149,6 +150,13 @@ def _measure_workload(
     for key, timed in rounds.items():
         if row.cells[key].reason is None:
             row.cells[key].seconds = latency_s(timed, key[1])
+    own = (TESSELLE, min(t for _, t in workers))
+    if own in rounds and row.cells[own].reason is None:
+        answer = workers[own].ask(Profile())
+        if isinstance(answer, Profiled):
+            row.dispatches = costliest(answer.dispatches)
+        else:
+            row.cells[own].reason = _reason(answer)
     for worker in workers.values():
         worker.ask(Unload())
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .dispatches import Dispatch
     from .peers import Peer
 
 CPU_TIME_FROM_S = 50e-6
@@ -78,6 +79,18 @@ class Timed:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Say which dispatches what is loaded consists of, and what each of them takes."""
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """The costliest first; none of a peer that does not say."""
+
+    dispatches: tuple[Dispatch, ...]
+
+
+@dataclass(frozen=True)
 class Unload:
     """Forget what is loaded."""
 
@@ -94,8 +107,8 @@ class Failed:
     reason: str
 
 
-Request = Load | Time | Unload
-Answer = Loaded | Timed | Unloaded | Failed
+Request = Load | Time | Profile | Unload
+Answer = Loaded | Timed | Profiled | Unloaded | Failed
 
 
 class Worker:
@@ -185,6 +198,9 @@ def serve(connection: Connection, spec: WorkerSpec) -> None:
                 case Time():
                     assert peer is not None, "nothing is loaded"
                     answer = time_calls(peer.call, request.seconds)
+                case Profile():
+                    assert peer is not None, "nothing is loaded"
+                    answer = Profiled(peer.dispatches())
                 case Unload():
                     peer, answer = None, Unloaded()
                     gc.collect()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import os
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import tesselle
 from benchmarks.workloads import chart, report
 from benchmarks.workloads.__main__ import main
 from benchmarks.workloads.base import Workload
 from benchmarks.workloads.catalogue import WORKLOADS
+from benchmarks.workloads.dispatches import Dispatch, costliest, dispatches_of
 from benchmarks.workloads.peers import PEERS, error_of, find_peer
 from benchmarks.workloads.results import Cell, Machine, Results, Row
 from benchmarks.workloads.run import Plan, Watcher, measure, steps
@@ -39,6 +42,41 @@ def watched() -> tuple[Results, list[str]]:
     results = measure(plan, Watcher(step=announced.append))
     assert len(announced) <= steps(plan)
     return results, announced
+
+
+def test_dispatches_are_held_to_a_model() -> None:
+    limits = MachineLimits(100e9, 10e9)
+    products = Dispatch("matmul", "loops", 2, 4e-3, 200e6, 1e6)
+    copies = Dispatch("pad", "rows", 1, 1e-3, 0, 20e6)
+    unknown = Dispatch("gather", "loops", 1, 5e-4, None, None)
+    assert (products.model_s(limits), products.bound(limits)) == (2e-3, "FMA")
+    assert (copies.model_s(limits), copies.bound(limits)) == (2e-3, "read")
+    assert (unknown.model_s(limits), unknown.bound(limits)) == (None, "–")
+    assert costliest([products] * 10) == ()
+    many = [products, copies, unknown, *[copies] * 10]
+    assert costliest(many) == tuple(many[:10])
+    row = Row(WORKLOADS["resnet50"], dispatches=costliest(many))
+    found = Results(Machine("x", 1), datetime.now(), 1, 1.0, [1], {}, {}, {}, {1: limits}, [row])
+    text = report.markdown(found, None)
+    assert "| matmul | 2 | 4 ms | 200 | 1 | 2 ms | FMA | 50% |" in text
+    assert "| pad | 1 | 1 ms | 0 | 20 | 2 ms | read | 200% |" in text
+    assert "| gather | 1 | 500 µs | – | – | – | – | – |" in text
+
+
+def test_what_a_program_consists_of() -> None:
+    program = tesselle.load(
+        tesselle.compile("""
+    func.func @main(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+      %y = stablehlo.dot %x, %x : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+      return %y : tensor<64x64xf32>
+    }
+    """)
+    )
+    x = np.ones((64, 64), np.float32)
+    (found,) = dispatches_of(program, lambda: program["main"](x))
+    assert (found.launches, found.flops) == (1, 2 * 64**3)
+    assert found.bytes is not None and found.bytes >= 2 * 4 * 64**2
+    assert found.seconds > 0
 
 
 @pytest.fixture
