@@ -91,14 +91,16 @@ BORDERS = {
 
 
 @pytest.mark.parametrize("border", BORDERS)
-@pytest.mark.parametrize("reducer", ["max", "min", "add", "mul", "bitwise_or", "bitwise_and", "larger-magnitude"])
+@pytest.mark.parametrize(
+    "reducer", ["max", "min", "add", "mul", "bitwise_or", "bitwise_and", "larger-magnitude", "logaddexp"]
+)
 def test_windows_in_borders(reducer: str, border: str) -> None:
     """Initial values that are not neutral are what stands in the border; not so with XLA, where it shows."""
 
     def larger(a: Any, b: Any) -> Any:
         return jnp.where(jnp.abs(a) >= jnp.abs(b), a, b)
 
-    combine = larger if reducer == "larger-magnitude" else getattr(lax, reducer)
+    combine = {"larger-magnitude": larger, "logaddexp": jnp.logaddexp}.get(reducer) or getattr(lax, reducer)
     integers = reducer.startswith("bitwise")
     x = sample("int32" if integers else "float32", (2, 7, 8, 3), special=False)
     for initial in (3, 0, 1):
@@ -109,7 +111,7 @@ def test_windows_in_borders(reducer: str, border: str) -> None:
                 window, strides = (1, 3, 2, 1), (1, 2, 1, 1)
                 return lax.reduce_window(v, i, combine, window, strides, BORDERS[border], window_dilation=d)
 
-            if initial == {"add": 0, "mul": 1}.get(reducer, initial):
+            if initial == {"add": 0, "mul": 1, "logaddexp": None}.get(reducer, initial):
                 check(program, x, tolerance=1e-5)
             text = jax.jit(program).lower(x).as_text()
             wanted = interpret(parse_module(text), "main", [x])

@@ -95,11 +95,11 @@ def _reads_through_padding(op: s.ReduceWindowOp) -> bool:
     """
     t = tensor_type(op.inputs[0])
     padding = op.padding_or_zeros
+    walked = zip(t.shape, op.window_dimensions, op.strides_or_ones, padding, strict=True)
     return (
         len(op.inputs) == 1
-        and t.is_static
         and op.rank > 1
-        and 0 not in t.shape
+        and all(n or (w == step == 1 and edges == (0, 0)) for n, w, step, edges in walked)
         and op.window_dimensions[-1] == 1
         and padding[-1] == (0, 0)
         and any(p != (0, 0) for p in padding)
@@ -119,12 +119,14 @@ def _window_in_padding(op: s.ReduceWindowOp, b: Lowering) -> Value:
     t = tensor_type(operand)
     window, strides, dilations = op.window_dimensions, op.strides_or_ones, op.window_dilations_or_ones
     padding = op.padding_or_zeros
-    wide = [n + low + high for n, (low, high) in zip(t.static_shape, padding, strict=True)]
-    counts = [_places(*size) for size in zip(wide, window, strides, dilations, strict=True)]
+    counts: list[Size] = []
+    for n, (low, high), w, step, dilation in zip(b.dims(operand), padding, window, strides, dilations, strict=True):
+        counts.append(_places(n + low + high, w, step, dilation) if isinstance(n, int) else n)
     walked = [d for d in range(rank) if window[d] > 1]
     loops = rank + len(walked)
-    first = op.body.block.first
-    twice = isinstance(first, _IDEMPOTENT) and all(
+    combination = op.body.block.ops[:-1]
+    twice = all(isinstance(o, _IDEMPOTENT) for o in combination) and len(combination) == 1
+    twice = twice and all(
         dilations[d] == 1 and max(padding[d]) < window[d] for d in range(rank) if padding[d] != (0, 0)
     )
     initial = b.scalar(op.init_values[0])
@@ -148,7 +150,7 @@ def _window_in_padding(op: s.ReduceWindowOp, b: Lowering) -> Value:
             if low or high:
                 place = m.insert(a.SubIOp(place, number(low))).result
                 above = m.insert(a.MaxSIOp(place, number(0))).result
-                near = m.insert(a.MinSIOp(above, number(t.static_shape[d] - 1))).result
+                near = m.insert(a.MinSIOp(above, number((t.shape[d] or 1) - 1))).result
                 here = m.insert(a.CmpIOp(a.CmpIPredicate.EQ, near, place)).result
                 inside = here if inside is None else m.insert(a.AndIOp(inside, here)).result
                 place = near
