@@ -65,5 +65,5 @@ def dispatches_of(program: Any, call: Any) -> tuple[Dispatch, ...]:
 
 
 def costliest(dispatches: Sequence[Dispatch]) -> tuple[Dispatch, ...]:
-    """The first ten of a program of more; nothing of a program of fewer, which the other tables say all of."""
-    return tuple(dispatches[:LISTED]) if len(dispatches) > LISTED else ()
+    """The first ten of a program that launches more; nothing of a smaller one, which the other tables say all of."""
+    return tuple(dispatches[:LISTED]) if sum(d.launches for d in dispatches) > LISTED else ()

@@ -82,8 +82,8 @@ def _lower_entry(
         run()
         if on_phase is not None:
             on_phase(f"{export.sym_name}.{phase}", executable)
-    stream(function)
-    export.kernel = f"{name}: {plan.explain()}"
+    streamed = stream(function)
+    export.kernel = f"{name}: {plan.explain()}{streamed}"
     block = Block([INDEX] * len(kernel.index_push_constants))
     b = Builder.at_end(block, export.location)
     b.insert(ReturnOp(plan.workgroup_count(b, block.args)))

@@ -47,17 +47,21 @@ def _bytes(t: MemRefType) -> int:
     return math.prod(t.static_shape) * t.dtype.size_bytes if t.is_static else 0
 
 
-def stream(function: FuncOp) -> None:
-    """Let stores of whole vectors to large results bypass the caches, and prefetch rows that are read several times."""
+def stream(function: FuncOp) -> str:
+    """Let stores of whole vectors to large results bypass the caches, and prefetch rows that are read several times.
+
+    What was done, in words that go on after what else is said of the kernel.
+    """
     loads = [op for op in function.walk() if isinstance(op, _LOADS)]
     stores = [op for op in function.walk() if isinstance(op, vector.StoreOp)]
     prefetched = _prefetch_next_rows([op for op in loads if isinstance(op, vector.LoadOp)], stores)
     read = {root_of(op.operands[0]) for op in loads}
     large = [op for op in stores if is_large(root_of(op.memref)) and root_of(op.memref) not in read]
     loops = {op.parent for op in large}
-    if prefetched or all(op.parent in loops for op in loads if isinstance(op, vector.LoadOp)):
-        for op in large:
-            op.nontemporal = True
+    bypass = bool(large) and (prefetched or all(op.parent in loops for op in loads if isinstance(op, vector.LoadOp)))
+    for op in large if bypass else ():
+        op.nontemporal = True
+    return "; the next rows are prefetched" * prefetched + "; results are stored past the caches" * bypass
 
 
 def _prefetch_next_rows(loads: Sequence[vector.LoadOp], stores: Sequence[vector.StoreOp]) -> bool:
