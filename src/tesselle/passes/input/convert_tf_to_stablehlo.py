@@ -48,8 +48,8 @@ class ConvertTfToStablehlo(Pass):
 
     def run(self, module: Op) -> None:
         found = module.attributes.pop(UNSUPPORTED, ())
-        assert isinstance(found, tuple)
-        findings = [Diagnostic(str(text), rule="tensorflow.export") for text in found]
+        texts = found if isinstance(found, tuple) else (found,)
+        findings = [Diagnostic(str(text), rule="tensorflow.export") for text in texts]
         functions = [op for op in module.walk() if isinstance(op, FuncOp) and _is_of_tensorflow(op)]
         webs = Webs(module)
         conversion = _Conversion(webs, ListSizes(webs))
