@@ -16,9 +16,9 @@ from typing import Any
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import numpy as np  # noqa: E402  # see above
-import pytest  # noqa: E402
+import pytest  # noqa: E402  # as above
 
-from tesselle.runtime import MachineLimits, measure_machine_limits  # noqa: E402
+from tesselle.runtime import MachineLimits, measure_machine_limits  # noqa: E402  # as above
 
 Call = Callable[[], object]
 

@@ -15,12 +15,12 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import generate_bytecode  # noqa: E402  # the generators lie beside this file, which mkdocs does not import as a package
-import generate_commands  # noqa: E402
-import generate_element_types  # noqa: E402
-import generate_numerics  # noqa: E402
-import generate_operations  # noqa: E402
-import generate_passes  # noqa: E402
-import generate_pipeline  # noqa: E402
+import generate_commands  # noqa: E402  # as above
+import generate_element_types  # noqa: E402  # as above
+import generate_numerics  # noqa: E402  # as above
+import generate_operations  # noqa: E402  # as above
+import generate_passes  # noqa: E402  # as above
+import generate_pipeline  # noqa: E402  # as above
 
 MARKER = "<!-- generated: phases -->"
 

@@ -151,7 +151,7 @@ def test_every_import_is_fresh() -> None:
     first, second = import_program(m), import_program(m)
     assert isinstance(first, ModuleOp)
     assert first is not second
-    first.body.first.erase()  # type: ignore[union-attr]
+    first.body.first.erase()  # type: ignore[union-attr]  # it is not empty
     assert len(list(second.symbols())) == len(list(first.symbols())) + 1
 
 

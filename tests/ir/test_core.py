@@ -104,7 +104,7 @@ def test_fields_read_the_parts_that_they_name() -> None:
 def test_constructors_name_what_is_missing() -> None:
     block, _ = block_of(VEC)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'rhs'"):
-        arith.AddFOp(block.args[0])  # pyright: ignore[reportCallIssue]
+        arith.AddFOp(block.args[0])  # pyright: ignore[reportCallIssue]  # what is tested
 
 
 def test_inference_reports_rule_and_operand_types() -> None:

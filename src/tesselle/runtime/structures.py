@@ -127,6 +127,7 @@ def _is_same(value: Any, expected: object) -> bool:
 
 
 def _named_tuple(name: str, fields: Sequence[str]) -> Callable[..., Any]:
+    # The fields are the model's: no type checker can know them.
     return collections.namedtuple(name, fields)  # pyright: ignore[reportUntypedNamedTuple]
 
 
