@@ -7,11 +7,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from contraction_harness import Array, compile_dispatch
+from contraction_harness import Array, Compiled, compile_dispatch
+from random_sizes import combinations
 from test_contraction import add, fill, generic, random, relu, tolerance
 
 from tesselle.codegen.common.convolution import ConvolutionStrategy
@@ -98,10 +99,12 @@ CASES = [
 ]
 
 
-def run_conv(case: Case, packed: bool, dtype: DType, target: str, dynamic: bool = False) -> tuple[Array, Array, Array]:
-    image, filter = random(case.image, dtype, f"i{case}"), random(case.filter_shape, dtype, f"f{case}")
+def compile_conv(
+    case: Case, packed: bool, dtype: DType, target: str, dynamic: bool = False
+) -> tuple[Compiled, Array, Array]:
+    """A convolution alone; the filter, and the filter as the kernel reads it. `dynamic`: for every size of images."""
+    filter = random(case.filter_shape, dtype, f"f{case}")
     strides, dilations = case.steps()
-    result = np.full(case.out_shape, np.nan, dtype.numpy)
     weights = filter
     if packed:
         depth = math.prod(case.filter_shape[:-1])
@@ -122,8 +125,15 @@ def run_conv(case: Case, packed: bool, dtype: DType, target: str, dynamic: bool 
             op = ConvOp(t[0], t[1], init, strides, dilations, case.groups)
         return [b.insert(op).result]
 
-    compile_dispatch(inputs, [output], body, target, [ConvolutionStrategy()])(image, weights, result)
-    return image, filter, result
+    return compile_dispatch(inputs, [output], body, target, [ConvolutionStrategy()]), filter, weights
+
+
+def call_and_check(case: Case, kernel: tuple[Compiled, Array, Array], dtype: DType) -> None:
+    run, filter, weights = kernel
+    image = random(case.image, dtype, f"i{case}")
+    result = np.full(case.out_shape, np.nan, dtype.numpy)
+    run(image, weights, result)
+    check(case, image, filter, result, dtype)
 
 
 def check(case: Case, image: Array, filter: Array, result: Array, dtype: DType) -> None:
@@ -136,18 +146,25 @@ def check(case: Case, image: Array, filter: Array, result: Array, dtype: DType) 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_convolution(case: Case, packed: bool, target: str) -> None:
-    check(case, *run_conv(case, packed, F32, target), F32)
+    call_and_check(case, compile_conv(case, packed, F32, target), F32)
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("case", CASES[::3], ids=str)
 def test_dynamic_images(case: Case, packed: bool) -> None:
-    check(case, *run_conv(case, packed, F32, "host", dynamic=True), F32)
+    """One kernel for images of 200 sizes. The smallest are those of which one pixel less than a window is there."""
+    kernel = compile_conv(case, packed, F32, "host", dynamic=True)
+    call_and_check(case, kernel, F32)
+    names = "nxyz"[: 1 + case.spatial]
+    _, dilations = case.steps()
+    least = {name: (w - 1) * d for name, w, d in zip(names[1:], case.window, dilations, strict=True)}
+    for sizes in combinations(names, least, legal=lambda v: math.prod(v.values()) * case.image[-1] <= 50_000):
+        call_and_check(replace(case, image=(*sizes.values(), case.image[-1])), kernel, F32)
 
 
 @pytest.mark.parametrize("case", CASES[:2], ids=str)
 def test_double_precision(case: Case) -> None:
-    check(case, *run_conv(case, True, F64, "host"), F64)
+    call_and_check(case, compile_conv(case, True, F64, "host"), F64)
 
 
 @pytest.mark.parametrize("groups", [1, 16, 4])
