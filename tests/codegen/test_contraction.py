@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -165,15 +166,25 @@ def test_dynamic_dimensions(spec: str, sizes: dict[str, int], target: str) -> No
     call_for_two_hundred_sizes(run, spec, "".join(sizes))
 
 
-def call_for_two_hundred_sizes(run: Compiled, spec: str, names: str, given: Sequence[dict[str, int]] = ()) -> None:
-    """One kernel; NumPy's einsum takes every product on its own, so there are not too many of them."""
-    _, terms, _ = maps_of(spec)
-    drawn = combinations(names, legal=lambda v: math.prod(v.values()) <= 20_000)
-    for values in (*given, *drawn):
-        a, b, c = (tuple(values[ch] for ch in t) for t in terms)
+def call_for_two_hundred_sizes(
+    run: Compiled,
+    spec: str,
+    names: str,
+    given: Sequence[dict[str, int]] = (),
+    fixed: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """One kernel; NumPy's einsum takes every product on its own, so there are not too many of them.
+
+    All dimensions in `names` are open; the others have `fixed` sizes.
+    """
+    _, (lhs, rhs, out), letters = maps_of(spec)
+    drawn = combinations(names, legal=lambda v: bool(fixed) or math.prod(v.values()) <= 20_000)
+    for sizes in (*given, *drawn):
+        values = {**fixed, **sizes}
+        a, b, c = (tuple(values[ch] for ch in t) for t in (lhs, rhs, out))
         arrays = [random(a, F32, f"a{a}"), random(b, F32, f"b{b}"), np.full(c, np.nan, np.float32)]
         run(*arrays)
-        check(spec, arrays, F32, math.prod(values[ch] for ch in names if ch not in terms[2]))
+        check(spec, arrays, F32, math.prod(values[ch] for ch in letters if ch not in out))
 
 
 def test_one_kernel_serves_all_sizes() -> None:

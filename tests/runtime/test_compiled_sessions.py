@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+from random_sizes import combinations
 
 import tesselle as ts
 
@@ -116,6 +117,23 @@ def test_training_is_that_of_jax(artifact: ts.Artifact) -> None:
     np.testing.assert_allclose(state["w"], oracle.w, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(state["velocity"], oracle.velocity, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(session["predict"](x), x @ state["w"], rtol=1e-5, atol=1e-6)
+
+
+def test_every_size_of_a_batch(artifact: ts.Artifact) -> None:
+    """A step and a prediction of 200 sizes, each from the first weights; the formulas in double precision."""
+    program = load(artifact)
+    first = program.session.state_dict()["w"].astype(np.float64)
+    for v in combinations("n"):
+        x, y = batch(v["n"], v["n"])
+        session = program.new_session()
+        _, loss = session["train"](x, y)
+        error = x @ first - y
+        np.testing.assert_allclose(loss, (error * error).sum(), rtol=1e-5)
+        velocity = x.T @ error
+        state = session.state_dict()
+        np.testing.assert_allclose(state["velocity"], velocity, rtol=1e-5, atol=1e-6 * v["n"])
+        np.testing.assert_allclose(state["w"], first - 0.03125 * velocity, rtol=1e-5, atol=1e-6 * v["n"])
+        np.testing.assert_allclose(session["predict"](x), x @ state["w"], rtol=1e-5, atol=1e-5)
 
 
 def test_training_goes_on_where_it_was_saved(artifact: ts.Artifact, tmp_path: Path) -> None:
@@ -283,12 +301,13 @@ def test_dynamic_shapes() -> None:
     }"""
     session = ts.load(ts.compile(text)).new_session()
     expected = np.zeros((0, 2), np.float32)
-    for size in (1, 0, 3, 2):
+    for v in combinations("n"):
+        size = v["n"]
         x = np.full((size, 2), size, np.float32)
         expected = np.concatenate([expected, x])
         np.testing.assert_array_equal(session["append"](x), expected)
         np.testing.assert_array_equal(session.state_dict()["log"], expected)
     session.load_state_dict({"log": expected[:1]})
-    assert session["append"](x).shape == (3, 2)
+    assert session["append"](x).shape == (1 + size, 2)
     with pytest.raises(ts.InvocationError, match=r"variable 'log': expected tensor<\?x2xf32>, found tensor<2x3xf32>"):
         session.load_state_dict({"log": np.zeros((2, 3), np.float32)})

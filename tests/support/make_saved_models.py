@@ -2,7 +2,9 @@
 
 For every model there is `FOLDER/NAME`, the SavedModel, and `FOLDER/NAME.pickle`: the calls, in order, each a tuple of
 the function's name, its positional and keyword arguments, its results, and all variables after the call, by path and by
-name. Named tuples become `(type name, dict)`. TensorFlow is never imported by the tests themselves.
+name. Named tuples become `(type name, dict)`. `FOLDER/NAME.sizes.pickle` has the calls of the functions with open
+dimensions, for 200 combinations of sizes, each from the values of the variables that were saved.
+TensorFlow is never imported by the tests themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 import tensorflow as tf
+from random_sizes import combinations
 
 STEPS = 5
 F32, I32 = tf.float32, tf.int32
@@ -476,13 +479,17 @@ def refused() -> Any:
 
 
 UNCALLED = frozenset({"refused"})
+LARGE = frozenset({"resnet50", "mobilenetv2"})
+"""Called for every batch below 17 instead of 200 combinations of sizes."""
+CONVOLUTIONS = LARGE | {"convnet"}
+"""TensorFlow's fused convolutions refuse a batch of 0."""
 
 
-def sample(rng: np.random.Generator, wanted: Any, step: int) -> Any:
-    """A value for a TensorSpec, with sizes that differ from step to step; other values are arguments already."""
+def sample(rng: np.random.Generator, wanted: Any, size: Callable[[int], int]) -> Any:
+    """A value for a TensorSpec, `size(i)` where dimension i is open; other values are arguments already."""
     if not isinstance(wanted, tf.TensorSpec):
         return wanted
-    shape = [3 + step if d is None else d for d in wanted.shape]
+    shape = [size(i) if d is None else d for i, d in enumerate(wanted.shape)]
     if wanted.dtype.is_integer:
         return tf.constant(rng.integers(0, 3, shape), wanted.dtype)
     return tf.constant(rng.normal(size=shape), wanted.dtype)
@@ -518,8 +525,16 @@ class Variables:
         return {name: self.arrays[id(variable)] for name, variable in self.by_name.items()}
 
 
-def functions_of(root: Any, path: str = "") -> dict[str, Any]:
+def all_functions(loaded: Any) -> dict[str, Any]:
     """The functions that the program must have, under their names there: (what to call, its trace)."""
+    functions = functions_of(loaded)
+    for name, signature in loaded.signatures.items():
+        functions[name if name not in functions else f"signatures.{name}"] = signature, signature
+    return functions
+
+
+def functions_of(root: Any, path: str = "") -> dict[str, Any]:
+    """Those that are attributes."""
     found: dict[str, Any] = {}
     for name, child in root._trackable_children().items():
         full = f"{path}.{name}" if path else name
@@ -533,18 +548,34 @@ def functions_of(root: Any, path: str = "") -> dict[str, Any]:
 
 
 def calls_of(loaded: Any, rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    functions = functions_of(loaded)
-    for name, signature in loaded.signatures.items():
-        functions[name if name not in functions else f"signatures.{name}"] = signature, signature
+    functions = all_functions(loaded)
     calls: list[tuple[Any, ...]] = []
     variables = Variables(loaded)
     for step in range(STEPS):
         for name, (function, trace) in functions.items():
-            given = tf.nest.map_structure(lambda s, at=step: sample(rng, s, at), trace.structured_input_signature)
-            args, kwargs = given
-            results = function(*args, **kwargs)
-            calls.append((name, plain(args), plain(kwargs), plain(results), variables.record()))
+            calls.append((*_call(name, function, trace, rng, lambda _, at=step: 3 + at), variables.record()))
     return calls
+
+
+def sized_calls_of(loaded: Any, rng: np.random.Generator, model_name: str) -> list[tuple[Any, ...]]:
+    """Calls of the functions with open dimensions; those at the same place of all their arguments are the same."""
+    saved = {id(v): (v, v.read_value()) for v in Variables(loaded).by_name.values()}
+    calls: list[tuple[Any, ...]] = []
+    for name, (function, trace) in all_functions(loaded).items():
+        specs = [s for s in tf.nest.flatten(trace.structured_input_signature) if isinstance(s, tf.TensorSpec)]
+        places = sorted({str(i) for s in specs for i, d in enumerate(s.shape) if d is None})
+        drawn = combinations(places, {"0": int(model_name in CONVOLUTIONS)}) if places else []
+        for sizes in [s for s in drawn if max(s.values()) < 17] if model_name in LARGE else drawn:
+            for variable, value in saved.values():
+                variable.assign(value)
+            calls.append(_call(name, function, trace, rng, lambda i, at=sizes: at[str(i)]))
+    return calls
+
+
+def _call(name: str, function: Any, trace: Any, rng: np.random.Generator, size: Callable[[int], int]) -> Any:
+    """The name, arguments and results of a call with sampled values."""
+    args, kwargs = tf.nest.map_structure(lambda s: sample(rng, s, size), trace.structured_input_signature)
+    return name, plain(args), plain(kwargs), plain(function(*args, **kwargs))
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -559,8 +590,10 @@ def main(folder: Path, names: list[str]) -> None:
             tf.saved_model.save(made, target)
         if name in UNCALLED:
             continue
-        calls = calls_of(tf.saved_model.load(target), np.random.default_rng(3))
-        (folder / f"{name}.pickle").write_bytes(pickle.dumps(calls))
+        rng = np.random.default_rng(3)
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(calls_of(tf.saved_model.load(target), rng)))
+        sized = sized_calls_of(tf.saved_model.load(target), rng, name)
+        (folder / f"{name}.sizes.pickle").write_bytes(pickle.dumps(sized))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,13 @@ class SavedModels:
         """What TensorFlow made of calls of the model, in order."""
         return pickle.loads(self(name).with_suffix(".pickle").read_bytes())
 
+    def sized_calls(self, name: str) -> list[tuple[Any, ...]]:
+        """Calls of the functions with open dimensions, for many sizes: as `Call`, without the variables.
+
+        Each begins with the values of the variables that were saved.
+        """
+        return pickle.loads(self(name).with_suffix(".sizes.pickle").read_bytes())
+
     def _make(self, names: list[str]) -> None:
         command = [sys.executable, str(MAKER), str(self.folder), *names]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

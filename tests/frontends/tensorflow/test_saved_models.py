@@ -95,6 +95,18 @@ def test_five_steps(name: str, saved_models: SavedModels) -> None:
             require_equal(value, variables[variable], f"{variable} after call {i}", 1e-5)
 
 
+@pytest.mark.parametrize("name", [*SMALL, *LARGE, "unused_table"])
+def test_all_sizes(name: str, saved_models: SavedModels) -> None:
+    """200 combinations of the sizes that a function leaves open, 0 and 1 among them."""
+    calls = saved_models.sized_calls(name)
+    program = ts.load(ts.compile(saved_models(name)))
+    opened = {f for f, record in program.functions.items() if any(None in x.shape for x in record.arguments)}
+    assert {function for function, *_ in calls} == opened
+    for i, (function, args, kwargs, results) in enumerate(calls):
+        found = program.new_session()[function](*as_arguments(args), **as_arguments(kwargs))
+        require_equal(found, results, f"{function} of call {i}", 1e-5)
+
+
 @pytest.mark.parametrize("name", ["counter", "lstm_state", "sgd_momentum"])
 def test_a_new_session_begins_anew(name: str, saved_models: SavedModels) -> None:
     """The values of the checkpoint are the first values of every session."""
