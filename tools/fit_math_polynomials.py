@@ -133,8 +133,17 @@ def erfcx_scaled(t: mpf) -> mpf:
 ERFC_K = mpf("3.75")
 
 
-def t_of(x: str) -> mpf:
-    return (mpf(x) - ERFC_K) / (mpf(x) + ERFC_K)
+def erfcx_f32(t: mpf) -> mpf:
+    """(x + K) exp(x²) erfc(x) for x = K (1 + t) / (1 - t)."""
+    x = ERFC_K_F32 * (1 + t) / (1 - t)
+    return (x + ERFC_K_F32) * mp.exp(x * x) * mp.erfc(x)
+
+
+ERFC_K_F32 = mpf("2.5")
+
+
+def t_of(x: str, k: mpf = ERFC_K) -> mpf:
+    return (mpf(x) - k) / (mpf(x) + k)
 
 
 def fits() -> list[Fit]:
@@ -168,9 +177,12 @@ def fits() -> list[Fit]:
         Fit("ERF_F64", "(erf(x) - x) / x in z = x^2, |x| <= 0.85", 64, erf_rest, one, tiny, mpf("0.85") ** 2, 11),
         Fit("ERFC_LOG_F32", "(log(erfc(x)) + x) / x, 0.92 <= x <= 4", 32, lambda x: (mp.log(mp.erfc(x)) + x) / x,
             lambda x: x * mp.erfc(x) / mp.erf(x), mpf("0.92"), mpf("4"), 6),
+        Fit("ERFC_NEAR_F32", "(erf(x) - x) / x in z = x^2, |x| <= 0.48, for 1 - erf(x)", 32, erf_rest, mp.sqrt,
+            tiny, mpf("0.48") ** 2, 4),
+        Fit("ERFC_F32", "(x+2.5) exp(x^2) erfc(x) in t = (x-2.5)/(x+2.5), 0.47 <= x <= 10.1", 32, erfcx_f32,
+            lambda t: 1 / erfcx_f32(t), t_of("0.47", ERFC_K_F32), t_of("10.1", ERFC_K_F32), 8),
         Fit("ERFC_F64", "(1+2x) exp(x^2) erfc(x) in t = (x-3.75)/(x+3.75), 0.45 <= x <= 28", 64, erfcx_scaled, one,
             t_of("0.45"), t_of("28"), 23),
-        Fit("ERFC_SHORT", "as ERFC_F64, for results in f32", 64, erfcx_scaled, one, t_of("0.45"), t_of("11"), 12),
     ]  # fmt: skip
 
 

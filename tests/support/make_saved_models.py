@@ -481,8 +481,8 @@ def refused() -> Any:
 UNCALLED = frozenset({"refused"})
 LARGE = frozenset({"resnet50", "mobilenetv2"})
 """Called for every batch below 17 instead of 200 combinations of sizes."""
-CONVOLUTIONS = LARGE | {"convnet"}
-"""TensorFlow's fused convolutions refuse a batch of 0."""
+NONEMPTY = LARGE | {"convnet", "from_jax"}
+"""TensorFlow's fused convolutions refuse a batch of 0, and JAX's symbolic dimensions are at least 1."""
 
 
 def sample(rng: np.random.Generator, wanted: Any, size: Callable[[int], int]) -> Any:
@@ -564,7 +564,7 @@ def sized_calls_of(loaded: Any, rng: np.random.Generator, model_name: str) -> li
     for name, (function, trace) in all_functions(loaded).items():
         specs = [s for s in tf.nest.flatten(trace.structured_input_signature) if isinstance(s, tf.TensorSpec)]
         places = sorted({str(i) for s in specs for i, d in enumerate(s.shape) if d is None})
-        drawn = combinations(places, {"0": int(model_name in CONVOLUTIONS)}) if places else []
+        drawn = combinations(places, {"0": int(model_name in NONEMPTY)}) if places else []
         for sizes in [s for s in drawn if max(s.values()) < 17] if model_name in LARGE else drawn:
             for variable, value in saved.values():
                 variable.assign(value)
