@@ -302,6 +302,13 @@ class Emitter:
         (xh, xl), (yh, yl) = self.split(x), self.split(y)
         return product, xl * yl - (((product - xh * yh) - xl * yh) - xh * yl)
 
+    def residual(self, x: V, y: V, z: Number) -> V:
+        """z - x*y where x*y is nearly z: the product is not rounded."""
+        if self.target.has_fma:
+            return self.fma(-x, y, z)
+        product, error = self.two_product(x, y)
+        return (z - product) - error
+
     def split(self, x: V) -> tuple[V, V]:
         """x as the sum of two parts with half the fraction bits each."""
         mask = -(1 << 12) if x.type.bits == 32 else -(1 << 27)

@@ -114,8 +114,20 @@ def _half_exp(b: Emitter, a: V) -> V:
     return b.scale(q + 1.0, n - 1)
 
 
-def scaled_exp(b: Emitter, x: V, low: V) -> V:
-    """exp(x + low) for |low| far below |x|, -760 < x < 720, in f64."""
+def exp_of_normal(b: Emitter, x: V) -> V:
+    """exp(x) for x so small that both exp(x) and exp(-x) are normal numbers."""
+    q, n = _reduce(b, x)
+    return (q + 1.0) * b.power_of_two(n)
+
+
+def exp_of_sum(b: Emitter, x: V, low: V) -> tuple[V, V]:
+    """(p, n) with exp(x + low) = 2^n p, for |low| far below |x|, where exp is neither zero nor infinite."""
     q, n = _reduce(b, x)
     p = q + 1.0
-    return b.scale(p + b.fma(p, low, q - (p - 1.0)), n)
+    return p + b.fma(p, low, q - (p - 1.0)), n
+
+
+def scaled_exp(b: Emitter, x: V, low: V) -> V:
+    """exp(x + low) for |low| far below |x|, -760 < x < 720, in f64."""
+    p, n = exp_of_sum(b, x, low)
+    return b.scale(p, n)
