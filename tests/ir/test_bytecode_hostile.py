@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tesselle.ir.bytecode import MAGIC, parse_bytecode
+from tesselle.ir.bytecode.stream import Stream
 from tesselle.ir.text import parse_module, print_op
 from tesselle.ir.verify import verify
 from tesselle.support.diagnostics import ParseError, TesselleError, Unsupported
@@ -244,3 +245,18 @@ def test_nesting(depth: int, read: Callable[[int], object] | None) -> None:
 def test_nested_text(text: str) -> None:
     with pytest.raises(TesselleError):
         verify(parse_module(text))
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 10_000])
+def test_strings_of_any_length(size: int) -> None:
+    """A string is looked through piece by piece; what follows stays where it is."""
+    text = "é" * (size // 2) + "a" * (size % 2)
+    stream = Stream(memoryview(b"?" + text.encode() + b"\0rest"), "m.mlirbc", pos=1)
+    assert stream.terminated() == text
+    assert bytes(stream.take(4)) == b"rest"
+
+
+def test_a_string_that_does_not_end() -> None:
+    stream = Stream(b"a" * 9000 + b"\0", "m.mlirbc", end=9000)
+    with pytest.raises(ParseError, match="a string does not end"):
+        stream.terminated()

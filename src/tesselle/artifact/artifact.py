@@ -55,7 +55,7 @@ class Artifact:
         with tempfile.TemporaryFile(prefix="tesselle-") as file:
             write_artifact(file, manifest, vm_module, executables, constants)
             file.flush()
-            return cls(ArtifactReader.of_file(file.fileno(), manifest.module_name))
+            return cls(ArtifactReader.of_own_file(file.fileno(), manifest.module_name))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to `path`, which is replaced only when the whole is written."""

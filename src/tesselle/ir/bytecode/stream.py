@@ -15,6 +15,7 @@ Buffer = bytes | memoryview
 
 PADDING = 0xCB
 """What fills the gap in front of aligned data."""
+_STRING_CHUNK = 4096
 
 
 class Stream:
@@ -116,12 +117,15 @@ class Stream:
     def terminated(self) -> str:
         """A string that ends with a zero byte."""
         at = self.pos
-        chunk = bytes(self.data[at : self.end])
-        size = chunk.find(b"\0")
-        if size < 0:
-            self.fail("a string does not end", at)
-        self.pos = at + size + 1
-        return decode(chunk[:size])
+        found = bytearray()
+        for start in range(at, self.end, _STRING_CHUNK):  # what follows may be gigabytes of weights
+            chunk = bytes(self.data[start : min(start + _STRING_CHUNK, self.end)])
+            size = chunk.find(b"\0")
+            found += chunk if size < 0 else chunk[:size]
+            if size >= 0:
+                self.pos = start + size + 1
+                return decode(bytes(found))
+        self.fail("a string does not end", at)
 
     def align(self, alignment: int) -> None:
         """Skip the padding in front of data aligned to `alignment` bytes of the file."""
