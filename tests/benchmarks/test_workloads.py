@@ -191,7 +191,7 @@ def test_names_that_are_not_there(arguments: list[str], message: str) -> None:
 
 
 def test_the_peers_of_the_table() -> None:
-    assert list(PEERS) == ["tesselle", "jax", "torch", "inductor", "onnxruntime", "openvino"]
+    assert list(PEERS) == ["tesselle", "jax", "iree", "torch", "inductor", "onnxruntime", "openvino"]
     with pytest.raises(ValueError, match="nothing_here"):
         find_peer("nothing_here:Peer")
 
@@ -201,6 +201,8 @@ def test_peers_that_are_not_installed_say_what_is_missing(monkeypatch: pytest.Mo
     assert PEERS["torch"].missing() == "not installed: torch"
     assert PEERS["openvino"].missing() == "not installed: torch, onnx"
     assert PEERS["jax"].missing() is None
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: [])
+    assert PEERS["iree"].missing() == "not installed: iree-base-compiler, iree-base-runtime"
 
 
 def test_error_is_relative_to_the_largest_magnitude() -> None:
