@@ -31,6 +31,7 @@ def _generator(m: Any, x: Any) -> Any:
 def _with_generator() -> Any:
     module = tf.Module()
     module.g = tf.random.Generator.from_seed(11)
+    module.state = module.g.state
     return module
 
 

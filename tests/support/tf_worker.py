@@ -63,8 +63,11 @@ def run(case: Any, cases: Any, folder: Path) -> None:
     (folder / "program.mlir").write_text(prepared(module, "call"))
     runs: list[tuple[list[Any], list[list[Any]]]] = []
     rng = np.random.default_rng(7)
+    initial = [(v, v.read_value()) for v in module.variables]
     for sizes in case.runs:
         args = [(s.values or cases.sample)(rng, s.at(sizes), s.dtype) for s in case.specs]
+        for variable, value in initial:
+            variable.assign(value)
         runs.append((args, [arrays(module.call(*(tf.constant(a) for a in args))) for _ in range(case.calls)]))
     (folder / "runs.pickle").write_bytes(pickle.dumps(runs))
 
