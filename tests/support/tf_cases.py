@@ -35,7 +35,8 @@ class Spec:
 class Case:
     """A function with the shapes it is called with. `state`: makes the object with variables that it takes first.
 
-    Every run begins with the variables as they were made, and calls the function `calls` times.
+    Every run begins with the variables as they were made, and calls the function `calls` times. `onednn`: it needs
+    oneDNN, for the kernels of TensorFlow itself do not compute it.
     """
 
     function: Callable[..., Any]
@@ -44,6 +45,7 @@ class Case:
     tolerance: float = 2e-6
     state: Callable[[], Any] | None = None
     calls: int = 1
+    onednn: bool = False
 
 
 Legal = Callable[[Sizes], bool]
@@ -69,6 +71,7 @@ def case(
     tolerance: float = 2e-6,
     state: Callable[[], Any] | None = None,
     calls: int = 1,
+    onednn: bool = False,
 ) -> Case:
     """A case. With open dimensions it is called with `runs`, and then with 200 combinations of `sizes`.
 
@@ -79,7 +82,7 @@ def case(
     if names:
         low = {n: least if isinstance(least, int) else least.get(n, 0) for n in names}
         runs = sizes_of(names, runs, low, legal, sizes)
-    return Case(function, found, tuple(runs) or ({},), tolerance, state, calls)
+    return Case(function, found, tuple(runs) or ({},), tolerance, state, calls, onednn)
 
 
 def below(limit: int) -> Values:

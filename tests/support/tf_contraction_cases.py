@@ -186,10 +186,12 @@ CASES: dict[str, Case] = {
     "gradient_of_conv_valid": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, [1, 2], "VALID"), x, k), X, K, tolerance=MANY
     ),
+    # TensorFlow leaves the gradient of a filter as it found the memory where images have no pixels.
     "gradient_of_conv_open": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 2, "SAME"), x, k),
         OPEN,
         K,
+        least={"h": 1, "w": 1},
         tolerance=1e-4,
     ),
     "gradient_of_conv_dilated": case(
@@ -197,12 +199,14 @@ CASES: dict[str, Case] = {
         X,
         K,
         tolerance=MANY,
+        onednn=True,
     ),
     "gradient_of_conv_groups": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 1, "SAME"), x, k),
         X,
         Spec((3, 3, 2, 6)),
         tolerance=MANY,
+        onednn=True,
     ),
     "gradient_of_conv_three": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv3d(a, b, [1, 1, 2, 1, 1], "SAME"), x, k),
@@ -210,10 +214,12 @@ CASES: dict[str, Case] = {
         Spec((2, 3, 2, 2, 3)),
         tolerance=MANY,
     ),
+    # Here also where there is no image.
     "gradient_of_depthwise": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.depthwise_conv2d(a, b, [1, 2, 2, 1], "SAME"), x, k),
         X,
         Spec((3, 3, 4, 2)),
+        least=1,
         tolerance=MANY,
     ),
 }
