@@ -33,7 +33,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Case:
-    """A function with the shapes it is called with. `state`: makes an object with variables, whose methods run."""
+    """A function with the shapes it is called with. `state`: makes the object with variables that it takes first.
+
+    Every run begins with the variables as they were made, and calls the function `calls` times. `onednn`: it needs
+    oneDNN, for the kernels of TensorFlow itself do not compute it.
+    """
 
     function: Callable[..., Any]
     specs: tuple[Spec, ...]
@@ -41,28 +45,44 @@ class Case:
     tolerance: float = 2e-6
     state: Callable[[], Any] | None = None
     calls: int = 1
+    onednn: bool = False
 
 
-def sizes_of(names: Sequence[str]) -> list[Sizes]:
-    """Different sizes for all names, 1 for all, then 200 combinations, of which the first is 0 for all."""
-    different = {name: 3 + i for i, name in enumerate(names)}
-    return [different, dict.fromkeys(names, 1), *combinations(names, sizes=FEW)]
+Legal = Callable[[Sizes], bool]
+
+
+def sizes_of(
+    names: Sequence[str], runs: Sequence[Sizes], least: Sizes, legal: Legal, table: Sequence[int]
+) -> list[Sizes]:
+    """`runs`, without them different sizes for all names and 1 for all; then 200 combinations of sizes."""
+    if not runs:
+        different = {name: 3 + i for i, name in enumerate(names)}
+        runs = [r for r in (different, dict.fromkeys(names, 1)) if legal(r) and all(r[n] >= least[n] for n in names)]
+    return [*runs, *combinations(names, least, legal=legal, sizes=table)]
 
 
 def case(
     function: Callable[..., Any],
     *specs: Spec | tuple[Any, ...],
-    runs: Sequence[Sizes] | None = None,
+    runs: Sequence[Sizes] = (),
+    least: int | Sizes = 0,
+    legal: Legal = lambda sizes: True,
+    sizes: Sequence[int] = FEW,
     tolerance: float = 2e-6,
     state: Callable[[], Any] | None = None,
     calls: int = 1,
+    onednn: bool = False,
 ) -> Case:
-    """A case; without `runs` it is called with 200 combinations of sizes."""
+    """A case. With open dimensions it is called with `runs`, and then with 200 combinations of `sizes`.
+
+    None is below its `least`, and all are `legal`: what TensorFlow computes for other sizes is an error, or undefined.
+    """
     found = tuple(s if isinstance(s, Spec) else Spec(*s) for s in specs)
     names = sorted({d for s in found for d in s.shape if isinstance(d, str)})
-    if runs is None:
-        runs = sizes_of(names) if names else [{}]
-    return Case(function, found, tuple(runs), tolerance, state, calls)
+    if names:
+        low = {n: least if isinstance(least, int) else least.get(n, 0) for n in names}
+        runs = sizes_of(names, runs, low, legal, sizes)
+    return Case(function, found, tuple(runs) or ({},), tolerance, state, calls, onednn)
 
 
 def below(limit: int) -> Values:

@@ -16,15 +16,12 @@ def _gradient(function: Any, *args: Any) -> Any:
     return tape.gradient(y, list(args))
 
 
-def _images(*extra: Any) -> list[dict[str, int]]:
-    return [{"n": 2, "h": 7, "w": 6}, {"n": 1, "h": 5, "w": 5}, *extra]
-
-
 X = Spec(("n", 7, 6, 4))
 OPEN = Spec(("n", "h", "w", 4))
 K = Spec((3, 2, 4, 6))
 T = 2e-5
-SOME = [{"n": 3}, {"n": 1}]
+# The gradient of a filter is a sum over up to 199 images, of terms that cancel.
+MANY = 1e-3
 
 CASES: dict[str, Case] = {
     "matmul": case(lambda x, y: x @ y, (("n", 4),), Spec((4, "m")), tolerance=T),
@@ -51,7 +48,6 @@ CASES: dict[str, Case] = {
         lambda x, y: x @ y,
         (("n", 1, "m", 4),),
         (("k", 4, 2),),
-        runs=[{"n": 2, "m": 3, "k": 5}, {"n": 1, "m": 2, "k": 1}, {"n": 0, "m": 2, "k": 2}],
         tolerance=T,
     ),
     "matmul_adjoint": case(
@@ -107,42 +103,38 @@ CASES: dict[str, Case] = {
         lambda x, k: (tf.nn.conv2d(x, k, 1, "VALID"), tf.nn.conv2d(x, k, [1, 2, 2, 1], "SAME")),
         X,
         K,
-        runs=SOME,
         tolerance=T,
     ),
+    # TensorFlow refuses a window without padding that overhangs by more than its stride.
     "conv_open": case(
         lambda x, k: (tf.nn.conv2d(x, k, 2, "SAME"), tf.nn.conv2d(x, k, [1, 2], "VALID")),
         OPEN,
         K,
-        runs=_images(),
+        least={"h": 2},
         tolerance=T,
     ),
-    "conv_dilated": case(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME", dilations=2), X, K, runs=SOME, tolerance=T),
+    "conv_dilated": case(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME", dilations=2), X, K, tolerance=T),
     "conv_dilated_open": case(
         lambda x, k: tf.raw_ops.Conv2D(
             input=x, filter=k, strides=[1, 1, 1, 1], padding="VALID", dilations=[1, 2, 1, 1]
         ),
         OPEN,
         K,
-        runs=_images(),
+        least={"h": 4, "w": 1},
         tolerance=T,
     ),
-    "conv_explicit": case(
-        lambda x, k: tf.nn.conv2d(x, k, 1, [[0, 0], [1, 2], [0, 1], [0, 0]]), OPEN, K, runs=_images(), tolerance=T
-    ),
-    "conv_groups": case(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), X, Spec((3, 3, 2, 6)), runs=SOME, tolerance=T),
+    "conv_explicit": case(lambda x, k: tf.nn.conv2d(x, k, 1, [[0, 0], [1, 2], [0, 1], [0, 0]]), OPEN, K, tolerance=T),
+    "conv_groups": case(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), X, Spec((3, 3, 2, 6)), tolerance=T),
     "conv_one": case(
         lambda x, k: tf.nn.conv1d(x, k, 1, "SAME"),
         (("n", "m", 4),),
         Spec((3, 4, 5)),
-        runs=[{"n": 3, "m": 9}, {"n": 1, "m": 1}],
         tolerance=T,
     ),
     "conv_three": case(
         lambda x, k: tf.nn.conv3d(x, k, [1, 1, 2, 1, 1], "SAME"),
         (("n", 4, "m", 5, 2),),
         Spec((2, 3, 2, 2, 3)),
-        runs=[{"n": 2, "m": 5}, {"n": 1, "m": 3}],
         tolerance=T,
     ),
     "depthwise": case(
@@ -152,21 +144,18 @@ CASES: dict[str, Case] = {
         ),
         X,
         Spec((3, 2, 4, 2)),
-        runs=SOME,
         tolerance=T,
     ),
     "depthwise_open": case(
         lambda x, k: tf.nn.depthwise_conv2d(x, k, [1, 2, 2, 1], "SAME"),
         OPEN,
         Spec((3, 3, 4, 1)),
-        runs=_images(),
         tolerance=T,
     ),
     "transposed": case(
         lambda x, k: tf.nn.conv2d_transpose(x, k, tf.stack([tf.shape(x)[0], 14, 12, 5]), 2, "SAME"),
         X,
         Spec((3, 3, 5, 4)),
-        runs=SOME,
         tolerance=T,
     ),
     "transposed_open": case(
@@ -175,7 +164,6 @@ CASES: dict[str, Case] = {
         ),
         OPEN,
         Spec((2, 3, 5, 4)),
-        runs=_images(),
         tolerance=T,
     ),
     "transposed_same_open": case(
@@ -184,55 +172,54 @@ CASES: dict[str, Case] = {
         ),
         OPEN,
         Spec((3, 3, 5, 4)),
-        runs=_images(),
         tolerance=T,
     ),
     "transposed_one": case(
         lambda x, k: tf.nn.conv1d_transpose(x, k, tf.stack([tf.shape(x)[0], tf.shape(x)[1] * 2, 5]), 2, "SAME"),
         (("n", "m", 4),),
         Spec((3, 5, 4)),
-        runs=[{"n": 2, "m": 5}, {"n": 1, "m": 1}],
         tolerance=T,
     ),
     "gradient_of_conv": case(
-        lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 2, "SAME"), x, k), X, K, runs=SOME, tolerance=1e-4
+        lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 2, "SAME"), x, k), X, K, tolerance=MANY
     ),
     "gradient_of_conv_valid": case(
-        lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, [1, 2], "VALID"), x, k), X, K, runs=SOME, tolerance=1e-4
+        lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, [1, 2], "VALID"), x, k), X, K, tolerance=MANY
     ),
+    # TensorFlow leaves the gradient of a filter as it found the memory where images have no pixels.
     "gradient_of_conv_open": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 2, "SAME"), x, k),
         OPEN,
         K,
-        runs=_images(),
+        least={"h": 1, "w": 1},
         tolerance=1e-4,
     ),
     "gradient_of_conv_dilated": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 1, "SAME", dilations=[2, 1]), x, k),
         X,
         K,
-        runs=SOME,
-        tolerance=1e-4,
+        tolerance=MANY,
+        onednn=True,
     ),
     "gradient_of_conv_groups": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv2d(a, b, 1, "SAME"), x, k),
         X,
         Spec((3, 3, 2, 6)),
-        runs=SOME,
-        tolerance=1e-4,
+        tolerance=MANY,
+        onednn=True,
     ),
     "gradient_of_conv_three": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.conv3d(a, b, [1, 1, 2, 1, 1], "SAME"), x, k),
         (("n", 4, 5, 5, 2),),
         Spec((2, 3, 2, 2, 3)),
-        runs=SOME,
-        tolerance=1e-4,
+        tolerance=MANY,
     ),
+    # Here also where there is no image.
     "gradient_of_depthwise": case(
         lambda x, k: _gradient(lambda a, b: tf.nn.depthwise_conv2d(a, b, [1, 2, 2, 1], "SAME"), x, k),
         X,
         Spec((3, 3, 4, 2)),
-        runs=SOME,
-        tolerance=1e-4,
+        least=1,
+        tolerance=MANY,
     ),
 }

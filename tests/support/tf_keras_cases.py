@@ -24,7 +24,7 @@ def layer(
     make: Callable[[Any], Any],
     *specs: Spec,
     training: bool = False,
-    runs: Any = None,
+    runs: Any = (),
     calls: int = 1,
     tolerance: float = T,
 ) -> Case:
@@ -48,7 +48,7 @@ def layer(
         options = {"training": True} if training else {}
         return module.layer(*args, **options)
 
-    return case(_call, *specs, state=state, runs=runs or B, calls=calls, tolerance=tolerance)
+    return case(_call, *specs, state=state, runs=runs, calls=calls, tolerance=tolerance)
 
 
 def training(
@@ -56,7 +56,7 @@ def training(
     optimizer: Callable[[Any], Any],
     x: Spec,
     y: Spec,
-    runs: Any = None,
+    runs: Any = (),
     tolerance: float = 2e-4,
 ) -> Case:
     """Steps of an optimizer on the squares of what a layer gets wrong."""
@@ -82,7 +82,7 @@ def training(
         module.optimizer.apply(gradients, weights)
         return loss
 
-    return case(step, x, y, state=state, runs=runs or B, calls=3, tolerance=tolerance)
+    return case(step, x, y, state=state, runs=runs, calls=3, tolerance=tolerance)
 
 
 def attention(layers: Any) -> Any:

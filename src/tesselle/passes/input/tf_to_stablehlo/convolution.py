@@ -82,6 +82,20 @@ def is_known(sizes: Sequence[Size]) -> bool:
     return all(isinstance(n, int) for n in sizes)
 
 
+def widened(b: TfBuilder, count: Size, stride: int) -> Size:
+    """How many elements `count` of them cover that are `stride` apart: none cover none."""
+    return count if stride == 1 else b.most(b.plus(b.times(b.minus(count, 1), stride), 1), 0)
+
+
+def seen_at(b: TfBuilder, offset: int, count: Size, stride: int, size: Size) -> tuple[Size, Size]:
+    """Where the elements begin and end that `count` windows have at `offset`, in a dimension of `size`.
+
+    Where there is no window, `offset` may lie behind the end.
+    """
+    start = b.least(offset, size) if offset else 0
+    return start, b.plus(start, widened(b, count, stride))
+
+
 def edges(layout: Layout, values: Sequence[Size]) -> list[Size]:
     """Amounts of the spatial dimensions, for all of them."""
     full: list[Size] = [0] * layout.rank
@@ -204,8 +218,7 @@ def _gradient_paddings(
     back: list[Size] = []
     for p, n, m, k, s in zip(low, inputs, outputs, window.extent, window.strides, strict=True):
         front.append(b.minus(k - 1, p))
-        widened = b.plus(b.times(b.minus(m, 1), s), 1)
-        back.append(b.plus(b.minus(n, widened), p))
+        back.append(b.plus(b.minus(n, widened(b, m, s)), p))
     return front, back
 
 
@@ -267,8 +280,7 @@ def filter_gradient(op: tf.FilterGradientOp, b: TfBuilder) -> Value:
         limits = b.sizes(x)
         steps = [1] * layout.rank
         for d, i, m, s, dilation in zip(layout.spatial, place, outputs, window.strides, window.dilations, strict=True):
-            starts[d] = i * dilation
-            limits[d] = b.plus(i * dilation, b.plus(b.times(b.minus(m, 1), s), 1))
+            starts[d], limits[d] = seen_at(b, i * dilation, m, s, limits[d])
             steps[d] = s
         seen = b.part(x, starts, limits, steps)
         if isinstance(op, tf.DepthwiseConv2dNativeBackpropFilterOp):

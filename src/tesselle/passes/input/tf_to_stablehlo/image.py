@@ -14,6 +14,7 @@ from tesselle.ir.core import Block, Region, Value
 from tesselle.passes.input.stablehlo_builder import StablehloBuilder
 from tesselle.passes.input.stablehlo_expressions import Tensor
 from tesselle.passes.input.tf_to_stablehlo.builder import Size, TfBuilder
+from tesselle.passes.input.tf_to_stablehlo.convolution import seen_at
 from tesselle.passes.input.tf_to_stablehlo.indexing import gathered_at
 from tesselle.passes.input.tf_to_stablehlo.reduction import lowest
 from tesselle.passes.input.tf_to_stablehlo.registry import lowering
@@ -27,6 +28,12 @@ class _Sampler:
 
     def __init__(self, b: TfBuilder, images: Value, which: Value, fill: Tensor) -> None:
         self.b, self.images, self.which, self.fill = b, images, which, fill
+        self.pixels = images
+
+    def allow_none(self) -> None:
+        """Where images have no pixels, every place is outside: they are read from images with one."""
+        missing = [self.b.most(self.b.minus(1, self.b.size_at(self.images, d)), 0) for d in (1, 2)]
+        self.pixels = self.b.padded(self.images, 0, [0] * 4, [0, *missing, 0])
 
     def at(self, y: Tensor, x: Tensor) -> Tensor:
         """The pixels at whole coordinates, as f32; `fill` where they lie outside."""
@@ -40,7 +47,7 @@ class _Sampler:
             inside = here if inside is None else inside & here
             places.append(b.with_axis(v.where(here, 0).convert(I32).value, 3))
         assert inside is not None
-        pixels = b.convert(gathered_at(b, self.images, b.concatenate(places, 3)), F32)
+        pixels = b.convert(gathered_at(b, self.pixels, b.concatenate(places, 3)), F32)
         sizes = b.sizes(pixels)
         mask = b.tensor(b.broadcast_to(inside.value, sizes, (0, 1, 2)))
         fill = b.tensor(b.broadcast_to(self.fill.value, sizes, ()))
@@ -108,6 +115,7 @@ def project(op: tf.ImageProjectiveTransformV2Op | tf.ImageProjectiveTransformV3O
     sizes: list[Size] = [count, height, width]
     fill = b.full(0, (), F32) if isinstance(op, tf.ImageProjectiveTransformV2Op) else b.convert(op.fill_value, F32)
     sampler = _Sampler(b, op.images, b.iota(sizes, 0, I32), b.tensor(fill))
+    sampler.allow_none()
     transforms = b.broadcast_to(op.transforms, [count, 8])
     a0, a1, a2, b0, b1, b2, c0, c1 = (
         b.tensor(b.broadcast_to(b.reshape_to(b.slice(transforms, 1, i, i + 1), [count]), sizes, (0,))) for i in range(8)
@@ -139,7 +147,7 @@ def _mapped(b: TfBuilder, v: Tensor, size: Size, mode: str) -> Tensor:
     if mode == "CONSTANT":
         return v
     sizes = b.sizes(v.value)
-    n = b.tensor(b.broadcast_to(b.value_of(size, F32), sizes, ()))
+    n = b.tensor(b.broadcast_to(b.value_of(b.most(size, 1), F32), sizes, ()))
     last = n - 1
     if mode == "REFLECT":
         double = n * 2
@@ -179,10 +187,10 @@ def extract_patches(op: tf.ExtractImagePatchesOp, b: TfBuilder) -> Value:
     parts: list[Value] = []
     for i in range(op.ksizes[1]):
         for j in range(op.ksizes[2]):
-            starts: list[Size] = [0, i * op.rates[1], j * op.rates[2], 0]
-            limits = [*counts]
-            for d in (1, 2):
-                limits[d] = b.plus(b.plus(starts[d], b.times(b.minus(counts[d], 1), op.strides[d])), 1)
+            starts: list[Size] = [0] * 4
+            limits = b.sizes(x)
+            for d, place in ((1, i), (2, j)):
+                starts[d], limits[d] = seen_at(b, place * op.rates[d], counts[d], op.strides[d], limits[d])
             parts.append(b.part(x, starts, limits, op.strides))
     return b.concatenate(parts, 3)
 

@@ -16,7 +16,7 @@ from tesselle.ir.core import Block, Op, Region, Value
 from tesselle.ir.types import TensorType
 from tesselle.passes.input.stablehlo_builder import StablehloBuilder
 from tesselle.passes.input.tf_to_stablehlo.builder import Size, TfBuilder
-from tesselle.passes.input.tf_to_stablehlo.convolution import Edges, Layout, Window, edges, is_known, paddings
+from tesselle.passes.input.tf_to_stablehlo.convolution import Edges, Layout, Window, edges, is_known, paddings, widened
 from tesselle.passes.input.tf_to_stablehlo.reduction import lowest
 from tesselle.passes.input.tf_to_stablehlo.registry import lowering
 from tesselle.support.dtypes import F32, I32
@@ -169,8 +169,7 @@ def avg_pool_grad(op: tf.AvgPoolGradBase, b: TfBuilder) -> Value:
     back: list[Size] = []
     for p, n, m, k, s in zip(low, inputs, outputs, pooling.window.size, pooling.window.strides, strict=True):
         front.append(b.minus(k - 1, p))
-        widened = b.plus(b.times(b.minus(m, 1), s), 1)
-        back.append(b.plus(b.minus(n, widened), p))
+        back.append(b.plus(b.minus(n, widened(b, m, s)), p))
     inner = [n - 1 for n in pooling.full(pooling.window.strides)]
     wide = b.padded(g, 0, edges(pooling.layout, front), edges(pooling.layout, back), inner)
     pooling.window = Window(pooling.window.size, (1,) * len(inputs), pooling.window.dilations)
