@@ -150,7 +150,7 @@ CASES: dict[str, Case] = {
         Spec((), "int32", exactly(2)),
         state=_variables(t=lambda: tf.reshape(tf.range(12.0), [4, 3])),
         calls=2,
-        least=1,
+        least=1,  # it reads x[0]
     ),
     "captured_constant": case(lambda m, x: x * m.c + m.w, M, state=lambda: _with_constant(), calls=2),
     "training": case(
