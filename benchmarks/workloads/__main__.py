@@ -34,8 +34,8 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ..
     "--peers",
     callback=_names,
     metavar="NAMES",
-    help="These peers, separated by commas: tesselle, jax, iree, torch, inductor, onnxruntime, openvino, or MODULE:CLASS, "
-    "a class derived from benchmarks.workloads.peers.Peer.",
+    help="These peers, separated by commas: tesselle, jax, iree, torch, inductor, onnxruntime, openvino, or "
+    "MODULE:CLASS, a class derived from benchmarks.workloads.peers.Peer.",
 )
 @click.option("--threads", callback=_numbers, default="1,2", show_default=True, metavar="NUMBERS", help="Threads.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns of every worker.")

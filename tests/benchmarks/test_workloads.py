@@ -201,7 +201,7 @@ def test_peers_that_are_not_installed_say_what_is_missing(monkeypatch: pytest.Mo
     assert PEERS["torch"].missing() == "not installed: torch"
     assert PEERS["openvino"].missing() == "not installed: torch, onnx"
     assert PEERS["jax"].missing() is None
-    monkeypatch.setattr("importlib.metadata.distributions", lambda: [])
+    monkeypatch.setattr("importlib.metadata.distributions", list)
     assert PEERS["iree"].missing() == "not installed: iree-base-compiler, iree-base-runtime"
 
 
