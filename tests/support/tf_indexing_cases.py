@@ -31,7 +31,7 @@ def _gradient(function: Any, x: Any) -> Any:
 
 
 # Indices are below 2: where there is one, two places are needed. TensorFlow does not look at indices where it copies
-# nothing, as out of [0, 0]; they are out of bounds all the same, and Tesselle says so.
+# nothing, as out of [0, 0]; they are out of bounds all the same.
 def of_rows(sizes: Sizes) -> bool:
     """`k` of `n` rows."""
     return sizes["n"] >= 2 or sizes["k"] == 0
