@@ -22,6 +22,8 @@ CASES: dict[str, Case] = {
     "reshape_vector": case(lambda x, s: tf.reshape(x, s), (("n", 6),), Spec((2,), "int32", exactly([-1, 3]))),
     "reshape_merge": case(lambda x: tf.reshape(x, [tf.shape(x)[0] * tf.shape(x)[1], 3]), (("n", "m", 3),)),
     "flatten": case(lambda x: tf.reshape(x, [-1]), (("n", "m", 3),)),
+    # TensorFlow takes a size of 0 for 1 here: of no rows it makes as many as of one.
+    "reshape_nothing": case(lambda x: tf.reshape(x, [-1, 4, 0]), (("n", 0, 2, 4),), least=1),
     "expand_dims": case(lambda x: tf.expand_dims(tf.expand_dims(x, 1), -1), M),
     "squeeze": case(lambda x: tf.squeeze(x, [1]), (("n", 1, "m"),)),
     "transpose": case(lambda x: tf.transpose(x, [2, 0, 1]), (("n", 3, "m"),)),
