@@ -19,11 +19,11 @@ CASES: dict[str, Case] = {
     "reshape": case(lambda x: tf.reshape(x, [-1, 4]), (("n", 8),)),
     "reshape_rest": case(lambda x: tf.reshape(x, [tf.shape(x)[0], -1]), (("n", 8, 2),)),
     "reshape_two": case(lambda x: tf.reshape(x, [tf.shape(x)[1], tf.shape(x)[0], -1]), (("n", "m", 2),)),
-    "reshape_vector": case(
-        lambda x, s: tf.reshape(x, s), (("n", 6),), Spec((2,), "int32", exactly([-1, 3])), runs=[{"n": 4}, {"n": 1}]
-    ),
+    "reshape_vector": case(lambda x, s: tf.reshape(x, s), (("n", 6),), Spec((2,), "int32", exactly([-1, 3]))),
     "reshape_merge": case(lambda x: tf.reshape(x, [tf.shape(x)[0] * tf.shape(x)[1], 3]), (("n", "m", 3),)),
     "flatten": case(lambda x: tf.reshape(x, [-1]), (("n", "m", 3),)),
+    # TensorFlow takes a size of 0 for 1 here: of no rows it makes as many as of one.
+    "reshape_nothing": case(lambda x: tf.reshape(x, [-1, 4, 0]), (("n", 0, 2, 4),), least=1),
     "expand_dims": case(lambda x: tf.expand_dims(tf.expand_dims(x, 1), -1), M),
     "squeeze": case(lambda x: tf.squeeze(x, [1]), (("n", 1, "m"),)),
     "transpose": case(lambda x: tf.transpose(x, [2, 0, 1]), (("n", 3, "m"),)),
@@ -33,9 +33,10 @@ CASES: dict[str, Case] = {
     "concat": case(lambda x, y: tf.concat([x, y, x], axis=0), M4, (("m", 4),)),
     "concat_last": case(lambda x, y: tf.concat([x, y], axis=-1), M, (("n", "k"),)),
     "split": case(lambda x: tf.split(x, 2, axis=1), M4),
-    "split_rows": case(lambda x: tf.split(x, 2, axis=0), M, runs=[{"n": 4, "m": 3}, {"n": 0, "m": 1}]),
+    # Halves, and one row with the rest.
+    "split_rows": case(lambda x: tf.split(x, 2, axis=0), M, legal=lambda s: s["n"] % 2 == 0),
     "split_v": case(lambda x: tf.split(x, [1, -1], axis=1), M4),
-    "split_v_rows": case(lambda x: tf.split(x, [1, -1], axis=0), M, runs=[{"n": 4, "m": 3}, {"n": 1, "m": 1}]),
+    "split_v_rows": case(lambda x: tf.split(x, [1, -1], axis=0), M, least={"n": 1}),
     "tile": case(lambda x: tf.tile(x, [2, 3]), M),
     "tile_one": case(lambda x: tf.tile(x, [1, 2, 1]), (("n", "m", 3),)),
     "tile_computed": case(lambda x, n: tf.tile(x, [n, 1]), M, I0),
@@ -44,7 +45,7 @@ CASES: dict[str, Case] = {
     "shape_n": case(lambda x, y: tf.shape_n([x, y]), M, V),
     "size_and_rank": case(lambda x: (tf.size(x), tf.rank(x), tf.shape(x, out_type=tf.int64)), M),
     "identities": case(lambda x: (tf.stop_gradient(x) + tf.identity(x), tf.identity_n([x, x + 1])), M),
-    "ensure_shape": case(lambda x: tf.ensure_shape(x, [None, 4]), M, runs=[{"n": 3, "m": 4}, {"n": 0, "m": 4}]),
+    "ensure_shape": case(lambda x: tf.ensure_shape(x, [None, 4]), M, legal=lambda s: s["m"] == 4),
     "meshgrid": case(lambda x, y: tf.meshgrid(x, y), V, (("m",),)),
     # ------------------------------------------------------------------------------------------ made tensors
     "range": case(lambda n: tf.range(n), Spec((), "int32", exactly(5))),
@@ -64,65 +65,54 @@ CASES: dict[str, Case] = {
     "one_hot_first": case(lambda x: tf.one_hot(x, 5, on_value=2.0, off_value=-1.0, axis=0), Spec(("n", "m"), "int64")),
     "one_hot_depth": case(lambda x, n: tf.one_hot(x, n), Spec(("n",), "int32"), I0),
     "sequence_mask": case(lambda n: tf.sequence_mask(n, 5), Spec(("n",), "int32")),
-    "sequence_mask_longest": case(
-        lambda n: tf.sequence_mask(n), Spec(("n",), "int32", below(6)), runs=[{"n": 4}, {"n": 1}]
-    ),
+    "sequence_mask_longest": case(lambda n: tf.sequence_mask(n), Spec(("n",), "int32", below(6))),
     # ------------------------------------------------------------------------------------------ padding
     "pad": case(lambda x: tf.pad(x, [[1, 1], [2, 0]], constant_values=3.0), M),
     "pad_computed": case(lambda x, p: tf.pad(x, p), M, Spec((2, 2), "int32", below(3))),
-    "reflect": case(lambda x: tf.pad(x, [[1, 1], [2, 0]], "REFLECT"), M, runs=[{"n": 3, "m": 4}, {"n": 2, "m": 3}]),
-    "symmetric": case(lambda x: tf.pad(x, [[1, 1], [2, 0]], "SYMMETRIC"), M4, runs=[{"n": 3}, {"n": 1}]),
+    # A mirrored edge is as long as the dimension at most, without its own end one less.
+    "reflect": case(lambda x: tf.pad(x, [[1, 1], [2, 0]], "REFLECT"), M, least={"n": 2, "m": 3}),
+    "symmetric": case(lambda x: tf.pad(x, [[1, 1], [2, 0]], "SYMMETRIC"), M4, least=1),
     "mirror_computed": case(
         lambda x, p: tf.pad(x, p, "SYMMETRIC"),
         M,
         Spec((2, 2), "int32", below(3)),
-        runs=[{"n": 3, "m": 4}, {"n": 2, "m": 2}],
+        least=2,
     ),
     "mirror_gradient": case(
         lambda x: tf.raw_ops.MirrorPadGrad(input=x, paddings=[[1, 1], [2, 0]], mode="REFLECT"),
         M,
-        runs=[{"n": 5, "m": 7}, {"n": 4, "m": 5}],
+        least={"n": 4, "m": 5},
     ),
     "symmetric_gradient": case(
         lambda x: tf.raw_ops.MirrorPadGrad(input=x, paddings=[[1, 1], [2, 0]], mode="SYMMETRIC"),
         M,
-        runs=[{"n": 5, "m": 7}, {"n": 3, "m": 4}],
+        least={"n": 3, "m": 4},
     ),
     # ------------------------------------------------------------------------------------------ slices
     "strided_slice": case(lambda x: x[1:, ::2], M),
     "strided_slice_back": case(lambda x: x[::-1, 1], M4),
-    "strided_slice_back_two": case(
-        lambda x: x[4:0:-2, -2::-1], M, runs=[{"n": 6, "m": 5}, {"n": 3, "m": 2}, {"n": 1, "m": 1}, {"n": 0, "m": 0}]
-    ),
+    "strided_slice_back_two": case(lambda x: x[4:0:-2, -2::-1], M),
     "strided_slice_new": case(lambda x: x[..., tf.newaxis, -1], M4),
-    "strided_slice_ends": case(
-        lambda x: x[-3:-1, 2:100], M, runs=[{"n": 6, "m": 5}, {"n": 2, "m": 3}, {"n": 0, "m": 0}]
-    ),
-    "strided_slice_step": case(
-        lambda x: x[1:-1:3, 5:1], M, runs=[{"n": 9, "m": 5}, {"n": 2, "m": 3}, {"n": 0, "m": 0}]
-    ),
+    "strided_slice_ends": case(lambda x: x[-3:-1, 2:100], M),
+    "strided_slice_step": case(lambda x: x[1:-1:3, 5:1], M),
     "strided_slice_computed": case(lambda x, i: x[i : i + 2], Spec((6, 4)), I0),
     "strided_slice_computed_back": case(
         lambda x, i: x[i::-1, i:0:-1],
         M,
         I0,
-        runs=[{"n": 6, "m": 5}, {"n": 3, "m": 3}, {"n": 1, "m": 1}, {"n": 0, "m": 0}],
     ),
-    "strided_slice_clamped": case(
-        lambda x, i: x[i : i + 2, -i:], M, I0, runs=[{"n": 6, "m": 5}, {"n": 3, "m": 1}, {"n": 1, "m": 0}]
-    ),
-    "strided_slice_pick": case(lambda x, i: x[i], M4, I0, runs=[{"n": 6}, {"n": 3}]),
-    "strided_slice_pick_end": case(
-        lambda x, i: x[-i, ..., -1], (("n", 3, "m"),), I0, runs=[{"n": 6, "m": 2}, {"n": 2, "m": 1}]
-    ),
+    "strided_slice_clamped": case(lambda x, i: x[i : i + 2, -i:], M, I0),
+    # What is picked, or sliced with given sizes, must be there.
+    "strided_slice_pick": case(lambda x, i: x[i], M4, I0, least=3),
+    "strided_slice_pick_end": case(lambda x, i: x[-i, ..., -1], (("n", 3, "m"),), I0, least={"n": 2, "m": 1}),
     "strided_slice_static": case(lambda x: (x[1:5:2, ::-1], x[2], x[..., 1:2]), Spec((6, 4))),
-    "slice": case(lambda x, i: tf.slice(x, [i, 0], [1, 2]), M, I0, runs=[{"n": 6, "m": 3}, {"n": 3, "m": 2}]),
-    "slice_rest": case(lambda x, i: tf.slice(x, [i, 0], [-1, 2]), M, I0, runs=[{"n": 6, "m": 3}, {"n": 2, "m": 2}]),
+    "slice": case(lambda x, i: tf.slice(x, [i, 0], [1, 2]), M, I0, least={"n": 3, "m": 2}),
+    "slice_rest": case(lambda x, i: tf.slice(x, [i, 0], [-1, 2]), M, I0, least=2),
     "slice_sizes": case(
         lambda x, s: tf.slice(x, [1, 0], s),
         M,
         Spec((2,), "int32", exactly([2, -1])),
-        runs=[{"n": 6, "m": 3}, {"n": 3, "m": 0}],
+        least={"n": 3},
     ),
     "strided_slice_gradient": case(
         lambda x, d: tf.raw_ops.StridedSliceGrad(
@@ -130,7 +120,7 @@ CASES: dict[str, Case] = {
         ),
         Spec((5, "n")),
         Spec((2, "m")),
-        runs=[{"n": 7, "m": 3}, {"n": 1, "m": 1}, {"n": 0, "m": 0}],
+        legal=lambda s: s["m"] == -(-s["n"] // 3),
     ),
     "strided_slice_gradient_back": case(
         lambda x, d: tf.raw_ops.StridedSliceGrad(
@@ -145,7 +135,7 @@ CASES: dict[str, Case] = {
         ),
         Spec(("n", 4)),
         Spec(("m",)),
-        runs=[{"n": 7, "m": 4}, {"n": 1, "m": 1}, {"n": 0, "m": 0}],
+        legal=lambda s: s["m"] == -(-s["n"] // 2),
     ),
     "strided_slice_update": case(
         lambda x, v: tf.raw_ops.TensorStridedSliceUpdate(
@@ -153,20 +143,21 @@ CASES: dict[str, Case] = {
         ),
         M4,
         Spec(("m", 2)),
-        runs=[{"n": 7, "m": 4}, {"n": 1, "m": 1}],
+        # Every other row, or one that is repeated. Where there are none, TensorFlow does not compare the sizes.
+        legal=lambda s: s["m"] in (1, -(-s["n"] // 2)),
     ),
     "reverse": case(lambda x: tf.reverse(x, [1]), M),
+    # No sequence is longer than the dimension.
     "reverse_sequence": case(
         lambda x, n: tf.reverse_sequence(x, n, seq_axis=1),
         (("n", "m", 2),),
         Spec(("n",), "int32", below(3)),
-        runs=[{"n": 4, "m": 3}, {"n": 1, "m": 2}],
+        legal=lambda s: s["m"] >= 2 or s["n"] == 0,
     ),
     "reverse_sequence_batch": case(
         lambda x, n: tf.reverse_sequence(x, n, seq_axis=0, batch_axis=2),
         ((5, "m", "n"),),
         Spec(("n",), "int64", below(6)),
-        runs=[{"n": 4, "m": 3}, {"n": 1, "m": 2}],
     ),
     "roll": case(lambda x: tf.roll(x, 1, 0), M),
     "roll_computed": case(lambda x, n: tf.roll(x, [n, -5], [0, 1]), M, I0),
@@ -176,30 +167,29 @@ CASES: dict[str, Case] = {
     "space_to_depth_open": case(
         lambda x: tf.nn.space_to_depth(x, 2),
         (("n", "m", "k", 3),),
-        runs=[{"n": 2, "m": 4, "k": 6}, {"n": 0, "m": 2, "k": 2}],
+        legal=lambda s: s["m"] % 2 == s["k"] % 2 == 0,
     ),
     "depth_to_space": case(lambda x: tf.nn.depth_to_space(x, 2), (("n", 4, 4, 12),)),
     "space_to_batch": case(lambda x: tf.space_to_batch(x, [2, 2], [[1, 1], [0, 2]]), (("n", 8, 4, 3),)),
     "space_to_batch_open": case(
         lambda x: tf.space_to_batch(x, [2, 3], [[1, 0], [0, 2]]),
         (("n", "m", "k", 3),),
-        runs=[{"n": 2, "m": 5, "k": 4}, {"n": 1, "m": 1, "k": 1}],
+        legal=lambda s: s["m"] % 2 == 1 and s["k"] % 3 == 1,
     ),
     "batch_to_space": case(
-        lambda x: tf.batch_to_space(x, [2, 2], [[1, 0], [0, 1]]), (("n", 8, 8, 3),), runs=[{"n": 8}, {"n": 4}, {"n": 0}]
+        lambda x: tf.batch_to_space(x, [2, 2], [[1, 0], [0, 1]]), (("n", 8, 8, 3),), legal=lambda s: s["n"] % 4 == 0
     ),
+    # As many diagonals beside the main one as there are rows, and columns, at most.
     "band_part": case(
         lambda x: (tf.linalg.band_part(x, -1, 0), tf.linalg.band_part(x, 1, 2)),
         M,
-        runs=[{"n": 3, "m": 4}, {"n": 2, "m": 2}],
+        least={"n": 1, "m": 2},
     ),
-    "band_part_computed": case(
-        lambda x, i: tf.linalg.band_part(x, i, i - 3), M, I0, runs=[{"n": 3, "m": 4}, {"n": 2, "m": 2}]
-    ),
+    "band_part_computed": case(lambda x, i: tf.linalg.band_part(x, i, i - 3), M, I0, least={"n": 2}),
     "diag": case(lambda x: tf.linalg.tensor_diag(x), V),
     "diag_part": case(lambda x: tf.linalg.tensor_diag_part(x), Spec((3, 2, 3, 2))),
     # ------------------------------------------------------------------------------------------ choices
-    "where": case(lambda x, y: tf.where(x > y, x, y), M, M4, runs=[{"n": 3, "m": 4}, {"n": 1, "m": 1}]),
+    "where": case(lambda x, y: tf.where(x > y, x, y), M, M4, legal=lambda s: s["m"] in (1, 4)),
     "where_scalar": case(lambda x: tf.where(x > 0, x, 0.0), M),
     "select_rows": case(lambda c, x, y: tf.raw_ops.Select(condition=c, x=x, y=y), Spec(("n",), "bool"), M4, M4),
     "clip": case(lambda x: tf.clip_by_value(x, -0.5, 0.7), M),
@@ -208,7 +198,7 @@ CASES: dict[str, Case] = {
         lambda x, y: x * y,
         (("n", "m"),),
         (("k", "m"),),
-        runs=[{"n": 3, "m": 4, "k": 1}, {"n": 1, "m": 2, "k": 5}, {"n": 1, "m": 0, "k": 1}],
+        legal=lambda s: s["n"] == s["k"] or 1 in (s["n"], s["k"]),
     ),
     "bitcast": case(lambda x: (tf.bitcast(x, tf.int32), tf.bitcast(x, tf.uint8)), M),
     "casts": case(

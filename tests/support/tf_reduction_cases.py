@@ -10,8 +10,7 @@ tf: Any = None
 
 M = Spec(("n", "m"))
 V = Spec(("n",))
-SOME = [{"n": 3, "m": 4}, {"n": 1, "m": 1}]
-LONG = [{"n": 3, "m": 33}, {"n": 1, "m": 1}, {"n": 2, "m": 0}, {"n": 0, "m": 5}]
+LONG = [{"n": 3, "m": 33}, {"n": 33, "m": 3}]
 
 
 def _gradient(function: Any, *args: Any) -> Any:
@@ -25,9 +24,9 @@ CASES: dict[str, Case] = {
     "sum": case(
         lambda x: (tf.reduce_sum(x), tf.reduce_sum(x, 0), tf.reduce_sum(x, [-1], keepdims=True)), M, tolerance=1e-5
     ),
-    "mean": case(lambda x: (tf.reduce_mean(x, 0), tf.reduce_mean(x, [0, 1], keepdims=True)), M, runs=SOME),
-    "mean_integers": case(lambda x: tf.reduce_mean(x, 0), Spec(("n", "m"), "int32"), runs=SOME),
-    "mean_half": case(lambda x: tf.reduce_mean(x, 1), Spec(("n", "m"), "float16"), runs=SOME, tolerance=2e-3),
+    "mean": case(lambda x: (tf.reduce_mean(x, 0), tf.reduce_mean(x, [0, 1], keepdims=True)), M),
+    "mean_integers": case(lambda x: tf.reduce_mean(x, 0), Spec(("n", "m"), "int32")),
+    "mean_half": case(lambda x: tf.reduce_mean(x, 1), Spec(("n", "m"), "float16"), tolerance=2e-3),
     "prod": case(lambda x: (tf.reduce_prod(x, 1), tf.reduce_prod(tf.shape(x))), M, tolerance=1e-5),
     "max_and_min": case(lambda x: (tf.reduce_max(x, 1), tf.reduce_min(x, [0], keepdims=True)), M),
     "max_of_integers": case(lambda x: (tf.reduce_max(x, 1), tf.reduce_min(x)), Spec(("n", "m"), "int32")),
@@ -40,22 +39,21 @@ CASES: dict[str, Case] = {
     "logsumexp": case(
         lambda x: (tf.reduce_logsumexp(x, 1), tf.math.reduce_std(x, 0), tf.math.reduce_variance(x)),
         M,
-        runs=SOME,
         tolerance=1e-5,
     ),
-    "argmax": case(lambda x: (tf.argmax(x, 1), tf.argmin(x, 0, output_type=tf.int32)), M, runs=SOME),
+    # Nothing has no greatest element.
+    "argmax": case(lambda x: (tf.argmax(x, 1), tf.argmin(x, 0, output_type=tf.int32)), M, least=1),
     "argmax_equal": case(
         lambda x: (tf.argmax(x, 1), tf.argmin(x, 1)),
         Spec(("n", "m"), "int32", below(3)),
-        runs=[{"n": 7, "m": 9}, {"n": 1, "m": 1}],
+        least={"m": 1},
     ),
     "l2_normalize": case(lambda x: tf.nn.l2_normalize(x, 1), M, tolerance=1e-5),
-    "moments": case(lambda x: tf.nn.moments(x, [0]), M, runs=SOME, tolerance=1e-5),
+    "moments": case(lambda x: tf.nn.moments(x, [0]), M, tolerance=1e-5),
     "cumsum": case(lambda x: tf.cumsum(x, axis=1), M, runs=LONG, tolerance=1e-5),
     "cumsum_rows": case(
         lambda x: tf.cumsum(x, axis=0, exclusive=True),
         (("n", 4),),
-        runs=[{"n": 17}, {"n": 1}, {"n": 0}],
         tolerance=1e-5,
     ),
     "cumsum_back": case(lambda x: tf.cumsum(x, axis=-1, reverse=True), (("n", 9),), tolerance=1e-5),
@@ -67,12 +65,18 @@ CASES: dict[str, Case] = {
     "softmax": case(lambda x: tf.nn.softmax(x), M),
     "softmax_axis": case(lambda x: tf.nn.softmax(x, axis=0), (("n", 3, "m"),)),
     "log_softmax": case(lambda x: tf.nn.log_softmax(x, axis=0), M, tolerance=1e-5),
-    "cross_entropy": case(lambda x, y: tf.nn.softmax_cross_entropy_with_logits(y, x), M, M, runs=SOME, tolerance=1e-5),
+    # TensorFlow makes one row, with a loss, of no rows without columns: [-1, 0] of nothing is [1, 0].
+    "cross_entropy": case(
+        lambda x, y: tf.nn.softmax_cross_entropy_with_logits(y, x),
+        M,
+        M,
+        legal=lambda s: s["n"] > 0 or s["m"] > 0,
+        tolerance=1e-5,
+    ),
     "cross_entropy_raw": case(
         lambda x, y: tuple(tf.raw_ops.SoftmaxCrossEntropyWithLogits(features=x, labels=y)),
         M,
         M,
-        runs=SOME,
         tolerance=1e-5,
     ),
     "sparse_cross_entropy": case(
@@ -81,11 +85,12 @@ CASES: dict[str, Case] = {
         Spec(("n",), "int32", below(4)),
         tolerance=1e-5,
     ),
+    # Labels below 3, and TensorFlow wants a class even without examples.
     "sparse_cross_entropy_raw": case(
         lambda x, y: tuple(tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=x, labels=y)),
         M,
         Spec(("n",), "int64", below(3)),
-        runs=[{"n": 3, "m": 4}, {"n": 1, "m": 3}],
+        legal=lambda s: s["m"] >= 3 or (s["m"] >= 1 and s["n"] == 0),
         tolerance=1e-5,
     ),
     "sigmoid_cross_entropy": case(lambda x, y: tf.nn.sigmoid_cross_entropy_with_logits(y, x), M, M, tolerance=1e-5),
@@ -94,14 +99,13 @@ CASES: dict[str, Case] = {
         lambda x, y: _gradient(lambda a, b: tf.reduce_sum(tf.sin(a * b)), x, y),
         M,
         Spec(("k", "m")),
-        runs=[{"n": 3, "m": 4, "k": 3}, {"n": 3, "m": 4, "k": 1}, {"n": 1, "m": 2, "k": 5}, {"n": 1, "m": 1, "k": 1}],
+        legal=lambda s: s["n"] == s["k"] or 1 in (s["n"], s["k"]),
         tolerance=1e-5,
     ),
     "gradient_of_rows": case(
         lambda x, y: _gradient(lambda a, b: tf.reduce_mean((a - b) ** 2), x, y),
         M,
         Spec(("m",)),
-        runs=SOME,
         tolerance=1e-5,
     ),
     "gradient_of_softmax": case(
@@ -110,7 +114,6 @@ CASES: dict[str, Case] = {
         ),
         M,
         M,
-        runs=SOME,
         tolerance=1e-5,
     ),
     "gradient_of_functions": case(
@@ -127,9 +130,8 @@ CASES: dict[str, Case] = {
         tolerance=2e-5,
     ),
     "gradient_of_max": case(
-        lambda x: _gradient(lambda a: tf.reduce_sum(tf.reduce_max(a, 1)) + tf.reduce_prod(a + 2.0), x),
+        lambda x: _gradient(lambda a: tf.reduce_sum(tf.reduce_max(a, 1)) + tf.reduce_prod(1.0 + 0.1 * a), x),
         M,
-        runs=[{"n": 3, "m": 2}, {"n": 1, "m": 1}],
         tolerance=2e-5,
     ),
     "gradient_of_slices": case(
@@ -137,7 +139,6 @@ CASES: dict[str, Case] = {
             lambda a: tf.reduce_sum(a[1:, ::2] ** 2) + tf.reduce_sum(tf.concat([a, a * a], 0)[::-1, 1]), x
         ),
         (("n", 4),),
-        runs=[{"n": 3}, {"n": 1}],
         tolerance=1e-5,
     ),
     "gradient_of_cumsum": case(

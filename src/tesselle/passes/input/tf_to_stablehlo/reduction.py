@@ -80,7 +80,9 @@ def _folded(op: tf.ReductionOp, b: TfBuilder, axes: Sequence[int]) -> Value:
     if isinstance(op, tf.EuclideanNormOp):
         folded = b.op(e.SqrtOp, folded)
     if isinstance(op, tf.MeanOp):
-        count = b.value_of(b.product([b.size_at(op.input, d) for d in axes]), wide)
+        size = b.product([b.size_at(op.input, d) for d in axes])
+        # Of no numbers, the mean is not a number; as an integer that is 0, the sum, where 0 / 0 would be -1.
+        count = b.value_of(size if wide.is_float or wide.is_complex else b.most(size, 1), wide)
         folded = b.binary(e.DivideOp, folded, count)
     return b.convert(folded, dtype)
 
@@ -135,7 +137,8 @@ def _sum_to(op: tf.SumOp, b: TfBuilder, target: list[Size], others: int) -> Valu
         whole = [n if k == d else m for k, m in enumerate(b.sizes(x))]
         kept = tuple(k for k in range(rank) if k != d)
         total = b.broadcast_to(b.sum(x, [d]), whole, kept)
-        first = b.part_of_axis(x, d, 0, n)
+        # The first n; a pad, for there is none where one is summed of none.
+        first = b.padded(x, 0, [0] * rank, [b.minus(n, m) if k == d else 0 for k, m in enumerate(b.sizes(x))])
         x = b.select(b.compare(n, ComparisonDirection.EQ, b.index(1)), total, first)
     return x
 

@@ -233,8 +233,11 @@ def _is_size(b: TfBuilder, size: Value) -> bool:
 
 
 def _quotient(b: TfBuilder, given: Sequence[Size], others: Sequence[Size]) -> Size:
-    """The product of `given` over that of `others`; equal sizes of both do not count."""
+    """The product of `given` over that of `others`; equal sizes of both do not count, nor a 0 of both."""
     left, right = list(given), list(others)
+    if 0 in left and 0 in right:
+        left.remove(0)
+        right.remove(0)
     for n in list(right):
         if not isinstance(n, int):
             same = next((m for m in left if not isinstance(m, int) and _equal(b, m, n)), None)
