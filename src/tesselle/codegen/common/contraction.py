@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tesselle.codegen.common import index_math as ix
+from tesselle.codegen.common.contraction_border import Share, fill_border
 from tesselle.codegen.common.contraction_kernel import ContractionKernel
 from tesselle.codegen.common.contraction_layout import Extent, Operand
 from tesselle.codegen.common.contraction_problem import (
@@ -70,6 +71,7 @@ class ContractionPlan:
             f" workgroups of {t.row_tile}x{t.column_tile}, {depth or 'any number of'} products {passes}"
             f"{', rows copied to local memory first' if t.pack_lhs else ''}"
             f"{f', {stages} more operations on the sums while they are in registers' if stages else ''}"
+            f"{', written into the middle of a padded result' if self.problem.borders else ''}"
         )
 
     def _tile(self) -> None:
@@ -82,6 +84,11 @@ class ContractionPlan:
 
     def _vectorize(self) -> None:
         with lowering(self.kernel, self.problem) as (entry, b):
+            if self.problem.borders:
+                counts = grid(b, self.problem, self.tiling, lambda extent: extent.value(b))
+                share = Share(self.kernel.workgroup_ids, counts)
+                for border in self.problem.borders:
+                    fill_border(b, border, share, self.tiling.lanes)
             ContractionKernel(self.kernel, self.problem, self.tiling, entry).emit(b)
 
 

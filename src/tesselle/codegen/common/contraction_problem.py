@@ -20,7 +20,7 @@ from tesselle.dialects.core.func import ReturnOp
 from tesselle.dialects.core.memref import memref_type
 from tesselle.dialects.linalg.ops import FillOp, GenericOp, IndexOp
 from tesselle.dialects.linalg.ops import YieldOp as LinalgYieldOp
-from tesselle.ir.affine import AffineMap
+from tesselle.ir.affine import AffineDim, AffineMap
 from tesselle.ir.attributes import DenseElements
 from tesselle.ir.core import ELEMENTWISE, Op, Value
 from tesselle.ir.types import DType, TensorType
@@ -74,6 +74,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Border:
+    """What tensor.pad puts around a result that is written into the middle of `buffer`: `value`, where the indices lie
+    outside of [low, low + inner) in some dimension.
+    """
+
+    buffer: Value
+    sizes: tuple[Extent, ...]
+    low: tuple[int, ...]
+    inner: tuple[Extent, ...]
+    value: Value
+
+
+@dataclass(frozen=True)
 class SplitLoop:
     """A dimension of the result that two loops walk: `loop` = `outer` * `inner_size` + `inner`."""
 
@@ -120,7 +133,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Problem:
-    """A dispatch that is a contraction. `init`: where the sums start (None: at zero)."""
+    """A dispatch that is a contraction. `init`: where the sums start (None: at zero). `borders`: of padded results."""
 
     root: Root
     init: Operand | Scalar | None
@@ -128,6 +141,7 @@ class Problem:
     results: tuple[Result, ...]
     scalars: tuple[Op, ...] = ()
     """Scalar operations outside of bodies that must be kept; tensor.extract among them reads memory."""
+    borders: tuple[Border, ...] = ()
 
     @property
     def stage_weight(self) -> int:
@@ -210,6 +224,8 @@ def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | Non
     stages: list[Stage] = []
     results: list[Result] = []
     scalars: list[Op] = []
+    pads: dict[Value, tensor.PadOp] = {}
+    borders: list[Border] = []
     places: dict[Value, tuple[int, ...]] = {root.op.result: root.out_loops}
     for op in kernel.function.entry:
         if op is root.op or isinstance(op, _TRANSPARENT):
@@ -218,10 +234,19 @@ def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | Non
             loops = places.get(op.source)
             if loops is None:
                 return None
-            target = sources.memory(op.dest, AffineMap.select(max(loops, default=0) + 1, loops))
+            pad = pads.get(op.source)
+            low = [0] * len(loops) if pad is None else [n for n in pad.mixed_low if isinstance(n, int)]
+            target = sources.memory(op.dest, _moved(loops, low))
             if target is None:
                 return None
-            results.append(Result(op.source, target))
+            results.append(Result(op.source if pad is None else pad.operand, target))
+            if pad is not None:
+                borders.append(_border(sources, pad, op.dest))
+        elif isinstance(op, tensor.PadOp):
+            loops = places.get(op.operand)
+            if loops is None or not all(isinstance(n, int) for n in (*op.mixed_low, *op.mixed_high)):
+                return None
+            places[op.result], pads[op.result] = loops, op
         elif isinstance(op, GenericOp):
             stage = _stage(sources, op, places)
             if stage is None:
@@ -242,7 +267,23 @@ def problem_of(kernel: KernelFunction, root: Root, init: Value) -> Problem | Non
             return None
     if isinstance(start, Scalar) and _is_zero(start.value):
         start = None
-    return Problem(root, start, tuple(stages), tuple(results), tuple(scalars)) if results else None
+    if not results:
+        return None
+    return Problem(root, start, tuple(stages), tuple(results), tuple(scalars), tuple(borders))
+
+
+def _moved(loops: Sequence[int], low: Sequence[int]) -> AffineMap:
+    """From the loops to the indices of a result that begins at `low`."""
+    count = max(loops, default=0) + 1
+    return AffineMap(count, 0, tuple(AffineDim(d) + k for d, k in zip(loops, low, strict=True)))
+
+
+def _border(sources: Sources, pad: tensor.PadOp, dest: Value) -> Border:
+    sizes, _ = sources.dense(dest)
+    low = [n for n in pad.mixed_low if isinstance(n, int)]
+    shape = tensor.tensor_type(pad.operand).shape
+    inner = [s if known is None else Extent(known) for s, known in zip(sizes, shape, strict=True)]
+    return Border(dest, tuple(sizes), tuple(low), tuple(inner), pad.value)
 
 
 def _is_zero(value: Value | float) -> bool:

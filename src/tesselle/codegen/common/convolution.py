@@ -18,7 +18,7 @@ from tesselle.codegen.common.contraction import float_types, plan_of
 from tesselle.codegen.common.contraction_layout import Extent, Operand
 from tesselle.codegen.common.contraction_problem import PackedRhs, Root, Sources, SplitLoop, binding_of
 from tesselle.codegen.common.strategy import KernelFunction, Plan, TargetShape
-from tesselle.dialects.core import bufferization
+from tesselle.dialects.core import bufferization, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg.ops import ConvOp, GenericOp
 from tesselle.dialects.linalg.packed import PackedConvOp
@@ -137,10 +137,14 @@ def _out_sizes(sources: Sources, op: ConvOp | PackedConvOp) -> Sequence[Extent] 
 
 
 def _sizes_where_stored(sources: Sources, value: Value) -> Sequence[Extent] | None:
-    """Sizes of a tensor that is written to a binding, maybe after elementwise stages."""
+    """Sizes of a tensor that is written to a binding, maybe after elementwise stages and inside of a border."""
     for user in value.users:
         if isinstance(user, bufferization.MaterializeInDestinationOp):
             return sources.dense(user.dest)[0]
+        if isinstance(user, tensor.PadOp):
+            found = _sizes_where_stored(sources, user.result)
+            shape = tensor_type(value).shape  # what is padded has a known size
+            return found and [size if s is None else Extent(s) for size, s in zip(found, shape, strict=True)]
         if isinstance(user, GenericOp) and user.is_elementwise:
             found = _sizes_where_stored(sources, user.results[0])
             read = user.indexing_maps[user.operands.index(value)].projected_dims()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from tesselle.dialects.core import arith, tensor
 from tesselle.dialects.core.tensor import tensor_type
 from tesselle.dialects.linalg import ops as linalg
+from tesselle.dialects.linalg.packed import PackedContractOp, PackedConvOp
 from tesselle.ir.affine import AffineDim, AffineMap
 from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
 from tesselle.ir.types import Dim, TensorType
@@ -215,6 +216,31 @@ def merged(a: Cluster, b: Cluster) -> Cluster | None:
     if a.kind is Kind.LOOPS and not _keeps_parallelism(result, a, b):
         return None
     return result
+
+
+def padded(a: Cluster, b: Cluster) -> Cluster | None:
+    """The cluster of contraction `a` and `b`, a pad of its result, which then is written into the middle of the padded
+    tensor; None when the two may not share a dispatch.
+
+    That takes packed weights (their kernels write so), no other reader, and a constant border of dimensions of known
+    sizes, the innermost not among them.
+    """
+    (op,) = b.nests
+    source = op.operands[0]
+    if not isinstance(op, tensor.PadOp) or not isinstance(source, OpResult) or source.op not in a.nests:
+        return None
+    if not any(isinstance(n, PackedContractOp | PackedConvOp) for n in a.nests) or isinstance(source.op, tensor.PadOp):
+        return None
+    if len(source.uses) != 1 or not isinstance(op.value.defining_op, arith.ConstantOp):
+        return None
+    shapes = zip(tensor_type(source).shape, tensor_type(op.result).shape, strict=True)
+    around = list(zip(op.mixed_low, op.mixed_high, strict=True))
+    for (inner, outer), amounts in zip(shapes, around, strict=True):
+        if amounts != (0, 0) and (inner is None or outer is None or any(not isinstance(n, int) for n in amounts)):
+            return None
+    if not around or around[-1] != (0, 0):
+        return None
+    return Cluster({**a.nests, **b.nests}, a.kind, a.common, min(a.first, b.first), max(a.last, b.last))
 
 
 def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[tuple[int, int]]) -> bool:

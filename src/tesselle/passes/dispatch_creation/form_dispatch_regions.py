@@ -6,13 +6,13 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tesselle.dialects.core import func
+from tesselle.dialects.core import func, tensor
 from tesselle.dialects.flow import ops as flow
 from tesselle.dialects.linalg import ops as linalg
 from tesselle.ir.builder import Builder
 from tesselle.ir.core import Block, Op, OpResult, Region, Value
 from tesselle.ir.passes import Fact, Pass, register_pass
-from tesselle.passes.dispatch_creation.clusters import Cluster, Kind, loop_nest, merged
+from tesselle.passes.dispatch_creation.clusters import Cluster, Kind, loop_nest, merged, padded
 from tesselle.passes.dispatch_creation.shapes import Shapes
 
 
@@ -94,7 +94,8 @@ class _BlockFusion:
 
     def _join_producers(self, op: Op) -> None:
         """Merge the cluster of `op` with those that it reads: contractions first, then the nearest."""
-        if self.cluster[op].kind is not Kind.LOOPS:
+        joins = padded if isinstance(op, tensor.PadOp) else merged
+        if joins is merged and self.cluster[op].kind is not Kind.LOOPS:
             return
         tried: set[Cluster] = set()
         while True:
@@ -104,11 +105,13 @@ class _BlockFusion:
                 return
             best = max(producers, key=lambda c: (c.kind is Kind.CONTRACTION, c.last))
             tried.add(best)
-            together = merged(best, mine)
+            together = joins(best, mine)
             if together is None or self._path_outside(best, mine) or self._path_outside(mine, best):
                 continue
             for member in together.nests:
                 self.cluster[member] = together
+            if joins is padded:
+                return
 
     def _path_outside(self, source: Cluster, target: Cluster) -> bool:
         """Whether `target` depends on `source` through an operation that is in neither."""
