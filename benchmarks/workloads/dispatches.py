@@ -42,7 +42,7 @@ class Dispatch:
         """What the model is bound by."""
         if self.flops is None or self.bytes is None:
             return "–"
-        return "FMA" if self.flops / limits.flops_per_s > self.bytes / limits.bytes_per_s else "read"
+        return limits.bound_by(self.flops, self.bytes)
 
 
 def dispatches_of(program: Any, call: Any) -> tuple[Dispatch, ...]:

@@ -49,8 +49,8 @@ def test_dispatches_are_held_to_a_model() -> None:
     products = Dispatch("matmul", "loops", 2, 4e-3, 200e6, 1e6)
     copies = Dispatch("pad", "rows", 1, 1e-3, 0, 20e6)
     unknown = Dispatch("gather", "loops", 1, 5e-4, None, None)
-    assert (products.model_s(limits), products.bound(limits)) == (2e-3, "FMA")
-    assert (copies.model_s(limits), copies.bound(limits)) == (2e-3, "read")
+    assert (products.model_s(limits), products.bound(limits)) == (2e-3, "compute")
+    assert (copies.model_s(limits), copies.bound(limits)) == (2e-3, "memory")
     assert (unknown.model_s(limits), unknown.bound(limits)) == (None, "–")
     assert costliest([products] * 5) == ()
     assert costliest([products] * 6) == (products,) * 6
@@ -59,8 +59,8 @@ def test_dispatches_are_held_to_a_model() -> None:
     row = Row(WORKLOADS["resnet50"], dispatches=costliest(many))
     found = Results(Machine("x", 1), datetime.now(), 1, 1.0, [1], {}, {}, {}, {1: limits}, [row])
     text = report.markdown(found, None)
-    assert "| matmul | 2 | 4 ms | 200 | 1 | 2 ms | FMA | 50% |" in text
-    assert "| pad | 1 | 1 ms | 0 | 20 | 2 ms | read | 200% |" in text
+    assert "| matmul | 2 | 4 ms | 200 | 1 | 2 ms | compute | 50% |" in text
+    assert "| pad | 1 | 1 ms | 0 | 20 | 2 ms | memory | 200% |" in text
     assert "| gather | 1 | 500 µs | – | – | – | – | – |" in text
 
 

@@ -97,4 +97,4 @@ def bound_by(entry: EntryRecord, limits: MachineLimits) -> str:
     """`compute`, `memory`, or nothing where the amounts are known at run time only."""
     if entry.bytes is None or entry.flops is None:
         return ""
-    return "compute" if entry.flops / limits.flops_per_s > entry.bytes / limits.bytes_per_s else "memory"
+    return limits.bound_by(entry.flops, entry.bytes)

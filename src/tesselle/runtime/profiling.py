@@ -37,6 +37,10 @@ class MachineLimits:
     flops_per_s: float
     bytes_per_s: float
 
+    def bound_by(self, flops: float, bytes: float) -> str:
+        """`compute` or `memory`: which of the two takes longer at its limit."""
+        return "compute" if flops / self.flops_per_s > bytes / self.bytes_per_s else "memory"
+
 
 def measure_machine_limits(threads: int = 1, seconds: float = 0.3) -> MachineLimits:
     """What so many threads together do at most, measured here and now in about so many seconds."""
