@@ -206,3 +206,22 @@ def test_folded_products_with_infinities(tmp_path: Path, dims: str) -> None:
     }}"""
     x = np.array(complex(0, -np.inf))
     check_parts(text, tmp_path, [x], 7 - 0.125j)
+
+
+def test_complex_numbers_chosen_by_a_product(tmp_path: Path) -> None:
+    """The kernels of products do not take complex operands along."""
+    text = """func.func @main(%x: tensor<5x7xf32>, %y: tensor<7x19xf32>, %c: tensor<5x19xcomplex<f32>>)
+      -> tensor<5x19xcomplex<f32>> {
+      %p = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0]
+        : (tensor<5x7xf32>, tensor<7x19xf32>) -> tensor<5x19xf32>
+      %zero = stablehlo.constant dense<0.0> : tensor<5x19xf32>
+      %none = stablehlo.constant dense<(1.0, -2.0)> : tensor<5x19xcomplex<f32>>
+      %positive = stablehlo.compare GT, %p, %zero : (tensor<5x19xf32>, tensor<5x19xf32>) -> tensor<5x19xi1>
+      %r = stablehlo.select %positive, %c, %none : tensor<5x19xi1>, tensor<5x19xcomplex<f32>>
+      return %r : tensor<5x19xcomplex<f32>>
+    }"""
+    rng = np.random.default_rng(0)
+    x, y, c = rng.normal(size=(5, 7)), rng.normal(size=(7, 19)), rng.normal(size=(5, 19)) * (1 + 2j)
+    program = runtime.load(compile(parse_module(text), options=CompileOptions(cache_dir=tmp_path)))
+    found = program["main"](x.astype("f"), y.astype("f"), c.astype("F"))
+    np.testing.assert_array_equal(found, np.where(x @ y > 0, c.astype("F"), np.complex64(1 - 2j)))

@@ -19,7 +19,7 @@ from tesselle.dialects.linalg import ops as linalg
 from tesselle.dialects.linalg.packed import PackedContractOp, PackedConvOp
 from tesselle.ir.affine import AffineDim, AffineMap
 from tesselle.ir.core import ELEMENTWISE, Op, OpResult, Value
-from tesselle.ir.types import Dim, TensorType
+from tesselle.ir.types import Dim, DType, TensorType
 from tesselle.passes.global_optimization.fuse_elementwise import CHEAP_LIMIT, body_cost
 
 MINIMUM_TILES = 64
@@ -261,9 +261,11 @@ def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[
 
 
 def _is_plain_arithmetic(op: Op) -> bool:
-    """Whether a body computes on elements in registers alone: no loop counters, no memory, no complex parts."""
+    """Whether a body computes on elements in registers alone: no loop counters, no memory, no complex numbers."""
     if not isinstance(op, linalg.GenericOp):
         return True
+    if any(isinstance(arg.type, DType) and arg.type.is_complex for arg in op.body.block.args):
+        return False
     return all(
         inner.dialect != "complex"
         and (ELEMENTWISE in inner.TRAITS or isinstance(inner, arith.ConstantOp | linalg.YieldOp))
