@@ -113,6 +113,18 @@ def test_infinities_and_zeros(built: tuple[DType, ModuleOp, Any], name: str) -> 
         np.testing.assert_allclose(f, w, rtol=1e-6, err_msg=f"{name}, {part} of {x[known]}")
 
 
+@pytest.mark.parametrize("name", ["tanh", "tan"])
+def test_angles_without_a_sine(built: tuple[DType, ModuleOp, Any], name: str) -> None:
+    """tanh(x + iy) is 1 for large x, but nan where y is infinite or nan, unless x is infinite."""
+    angles = (np.nan, np.inf, -np.inf, 1.0)
+    pairs = [(a, b) for a in (2.0, 43.75, -1e30, np.inf, -np.inf, np.nan) for b in angles]
+    x = np.array([complex(a, b) if name == "tanh" else complex(b, -a) for a, b in pairs]).astype(built[0].numpy)
+    with np.errstate(invalid="ignore"):
+        found, wanted = run(built, name, x)
+    np.testing.assert_array_equal(np.isnan(found.real), np.isnan(wanted.real))
+    np.testing.assert_array_equal(np.isnan(found.imag), np.isnan(wanted.imag))
+
+
 @pytest.mark.parametrize("name", ["exponential", "log", "sqrt", "tanh", "sine", "cosine", "tan"])
 def test_reference(built: tuple[DType, ModuleOp, Any], name: str) -> None:
     """The reference agrees with Python's cmath."""

@@ -158,9 +158,12 @@ def tanh(x: Expression, y: Expression) -> Parts:
     size = px.apply(m.SinhOp)
     scale = 1.0 / (size * size + cosine * cosine)
     turn = sine * cosine
-    real = p.number(1.0).where(large, size * px.apply(m.CoshOp) * scale)
+    # 1 for large x, but nan where y has no sine: only an infinite x is 1 for every y.
+    one = p.number(1.0)
+    far = one.where(p.equals(math.inf), one + turn * 0.0)
+    real = far.where(large, size * px.apply(m.CoshOp) * scale)
     imaginary = (4.0 * turn * (p * -2.0).apply(m.ExpOp)).where(large, turn * scale)
-    # Real numbers stay real, and tanh(inf + iy) is 1 for every y.
+    # Real numbers stay real.
     imaginary = y.where(y.equals(0.0), imaginary)
     imaginary = y.number(0.0).with_sign_of(turn).where(p.equals(math.inf), imaginary)
     return real.with_sign_of(x), imaginary
