@@ -98,6 +98,43 @@ def test_every_size_of_a_batch() -> None:
         np.testing.assert_allclose(main(largest[: v["b"]]), expected[: v["b"]], rtol=2e-5, atol=2e-5)
 
 
+def test_open_sizes_behind_the_border() -> None:
+    """Where the first padded row begins depends on a size that is known at run time only: the pad stays a dispatch."""
+    function = padded(product, (2, 0, 0), (1, 0, 0))
+    spec = jax.ShapeDtypeStruct(export.symbolic_shape("4, s, 12"), np.float32)
+    text = without_promises(export.export(jax.jit(function))(spec).mlir_module())
+    main = ts.load(ts.compile(text), device="cpu:threads=2")["main"]
+    largest = values(4, 300, 12)
+    expected = np.asarray(function(largest))
+    for v in combinations("s"):
+        np.testing.assert_allclose(main(largest[:, : v["s"]]), expected[:, : v["s"]], rtol=2e-5, atol=2e-5)
+
+
+def _wrapped(x: Any) -> Any:
+    """The epilogue reads an operand at remainders of its counters."""
+    y = convolved(8, 16)(x)
+    return jnp.pad(y * jnp.tile(x[:, :3, :, :4], (1, 2, 1, 4)), ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+
+def _reversed(x: Any) -> Any:
+    y = convolved(8, 16)(x)
+    return jnp.pad(y + jnp.flip(jnp.concatenate([x, x], -1), (1, 2)), ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+
+def _reshaped(x: Any) -> Any:
+    y = convolved(8, 16)(x)
+    return jnp.pad(y - jnp.concatenate([x, x], 0).reshape(y.shape), ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+
+def _as_integers(x: Any) -> Any:
+    y = jnp.round(convolved(8, 16)(x) * 10).astype(np.int32)
+    return jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-7)
+
+
+def _as_truth(x: Any) -> Any:
+    return jnp.pad(convolved(8, 16)(x) > 1, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=True)
+
+
 def _twice(x: Any) -> Any:
     y = convolved(8, 16)(x)
     return jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0))), y.sum()
@@ -124,9 +161,13 @@ def _of_a_pad(x: Any) -> Any:
     return jnp.pad(lax.optimization_barrier(first), ((0, 0), (2, 0), (0, 2), (0, 0)), constant_values=4.0)
 
 
-@pytest.mark.parametrize("function", [_twice, _features, _computed_border, _between, _cut, _of_a_pad])
+OTHERS = [_twice, _features, _computed_border, _between, _cut, _of_a_pad, _wrapped, _reversed, _reshaped]
+OTHERS += [_as_integers, _as_truth]
+
+
+@pytest.mark.parametrize("function", OTHERS)
 def test_other_pads(function: Function) -> None:
-    """Results that have other readers, and borders that the kernel does not fill."""
+    """Results that have other readers or types, epilogues of all kinds, and borders that the kernel does not fill."""
     x = values(2, 6, 5, 8)
     main = ts.load(ts.compile(jax.jit(function).lower(x)), device="cpu:threads=2")["main"]
     for found, expected in zip(jax.tree.leaves(main(x)), jax.tree.leaves(function(x)), strict=True):

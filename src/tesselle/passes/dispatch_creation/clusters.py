@@ -222,8 +222,8 @@ def padded(a: Cluster, b: Cluster) -> Cluster | None:
     """The cluster of contraction `a` and `b`, a pad of its result, which then is written into the middle of the padded
     tensor; None when the two may not share a dispatch.
 
-    That takes packed weights (their kernels write so), no other reader, and a constant border of dimensions of known
-    sizes, the innermost not among them.
+    That takes packed weights (their kernels write so), operands that they read through strides, no other reader, and
+    a constant border: from the first padded dimension on all sizes are known, and the innermost one is not padded.
     """
     (op,) = b.nests
     source = op.operands[0]
@@ -233,14 +233,27 @@ def padded(a: Cluster, b: Cluster) -> Cluster | None:
         return None
     if len(source.uses) != 1 or not isinstance(op.value.defining_op, arith.ConstantOp):
         return None
-    shapes = zip(tensor_type(source).shape, tensor_type(op.result).shape, strict=True)
+    if not all(_reads_through_strides(n) for n in a.nests):
+        return None
     around = list(zip(op.mixed_low, op.mixed_high, strict=True))
-    for (inner, outer), amounts in zip(shapes, around, strict=True):
-        if amounts != (0, 0) and (inner is None or outer is None or any(not isinstance(n, int) for n in amounts)):
-            return None
-    if not around or around[-1] != (0, 0):
+    first = next((d for d, amounts in enumerate(around) if amounts != (0, 0)), None)
+    if first is None or around[-1] != (0, 0) or not all(isinstance(n, int) for amounts in around for n in amounts):
+        return None
+    if None in (*tensor_type(source).shape[first:], *tensor_type(op.result).shape[first:]):
         return None
     return Cluster({**a.nests, **b.nests}, a.kind, a.common, min(a.first, b.first), max(a.last, b.last))
+
+
+def _reads_through_strides(op: Op) -> bool:
+    """Whether every operand of an elementwise operation lies at a known step along each loop."""
+    if not isinstance(op, linalg.GenericOp):
+        return True
+    for value, m in zip(op.operands, op.indexing_maps, strict=True):
+        if isinstance(value.type, TensorType) and not value.type.is_static and m.projected_dims() is None:
+            return False
+        if any(e.linear_coefficients(m.dim_count) is None for e in m.results):
+            return False
+    return True
 
 
 def _is_epilogue(a: Cluster, b: Cluster, edges: Sequence[Edge], pairs: Sequence[tuple[int, int]]) -> bool:
