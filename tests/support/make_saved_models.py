@@ -1,4 +1,4 @@
-"""A process of its own: `python make_models.py FOLDER NAME…` saves models, loads them again, and calls them.
+"""A process of its own: `python make_saved_models.py FOLDER NAME…` saves models, loads them again, and calls them.
 
 For every model there is `FOLDER/NAME`, the SavedModel, and `FOLDER/NAME.pickle`: the calls, in order, each a tuple of
 the function's name, its positional and keyword arguments, its results, and all variables after the call, by path and by
