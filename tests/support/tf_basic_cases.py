@@ -193,7 +193,13 @@ CASES: dict[str, Case] = {
     "diag": case(lambda x: tf.linalg.tensor_diag(x), V),
     "diag_part": case(lambda x: tf.linalg.tensor_diag_part(x), Spec((3, 2, 3, 2))),
     # ------------------------------------------------------------------------------------------ choices
-    "where": case(lambda x, y: tf.where(x > y, x, y), M, M4, legal=lambda s: s["m"] in (1, 4)),
+    "where": case(
+        lambda x, y: tf.where(x > y, x, y),
+        M,
+        M4,
+        runs=[{"n": 3, "m": 4}, {"n": 1, "m": 1}, {"n": 0, "m": 1}, {"n": 0, "m": 4}],
+        legal=lambda s: s["m"] in (1, 4),
+    ),
     "where_scalar": case(lambda x: tf.where(x > 0, x, 0.0), M),
     "select_rows": case(lambda c, x, y: tf.raw_ops.Select(condition=c, x=x, y=y), Spec(("n",), "bool"), M4, M4),
     "clip": case(lambda x: tf.clip_by_value(x, -0.5, 0.7), M),

@@ -75,6 +75,7 @@ CASES: dict[str, Case] = {
     ),
     "scatter_nd": case(lambda i, u: tf.scatter_nd(i, u, [10, 4]), index("n", 1, limit=9), M4),
     "scatter_nd_computed": case(lambda i, u, n: tf.scatter_nd(i, u, [n, 4]), index("n", 1), M4, TWO),
+    # Of three places the first and the last are updated.
     "scatter_update": case(
         lambda x, i, u: tf.tensor_scatter_nd_update(x, i, u),
         M4,
